@@ -1,0 +1,98 @@
+// What an agent asks of a load balancer on its own host. Small on purpose: read what is, apply the
+// difference, confirm what drained, sample load. One contract test (tests/contract/edge) judges every
+// adapter on the real program.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/ids.h"
+#include "common/time.h"
+
+namespace drover::agent {
+
+struct EdgeListener {
+  std::string bind;  // empty: the edge's own address
+  uint32_t port = 0;
+  std::string host;
+  std::string path;
+  std::string tls_path;
+
+  friend bool operator==(const EdgeListener&, const EdgeListener&) = default;
+};
+
+struct EdgeBackend {
+  ReplicaId replica;
+  std::string address;  // an IP address
+  uint32_t port = 0;
+  bool drain = false;  // out of rotation; its in-flight is still read
+
+  friend bool operator==(const EdgeBackend&, const EdgeBackend&) = default;
+};
+
+struct EdgeSet {
+  uint32_t handle = 0;
+  std::string stack;
+  std::string service;
+  uint32_t target = 0;
+  Epoch epoch;
+  Revision revision;
+  std::vector<EdgeListener> listeners;
+  bool http = false;
+  uint32_t slots = 0;    // R6.5
+  uint32_t maxconn = 0;  // per replica; 0: unlimited
+  std::vector<EdgeBackend> backends;
+  std::string attach;  // foreign backend; empty: managed
+  Duration hold;       // hold requests at zero; zero: do not
+
+  friend bool operator==(const EdgeSet&, const EdgeSet&) = default;
+};
+
+struct EdgeServerState {
+  ReplicaId replica;
+  int64_t in_flight = 0;
+  bool up = false;
+};
+
+struct EdgeSetState {
+  uint32_t handle = 0;
+  Epoch applied_epoch;  // (0, 0) until read back and found right
+  Revision applied_revision;
+  std::vector<EdgeServerState> servers;
+  std::optional<int64_t> queued;
+  std::optional<double> rate;  // requests per second
+  std::optional<uint64_t> requests_total;
+  std::optional<uint64_t> errors_total;
+  std::string error;  // why not applied: "port 8080 is in use"
+  Instant read_at;
+};
+
+struct EdgeState {
+  uint64_t instance = 0;  // changes when the balancer process is another one
+  bool reachable = false;
+  std::vector<EdgeSetState> sets;
+  uint64_t reloads = 0;
+  std::string error;
+};
+
+class Edge {
+ public:
+  virtual ~Edge() = default;
+
+  // The whole list of sets wanted; replaces the former. Kept across restarts of the agent and of the
+  // balancer by the adapter itself (R6.4). Called from one thread; does not block.
+  virtual void SetDesired(std::vector<EdgeSet> sets) = 0;
+
+  // One round: read what the balancer has, mend the difference (ready replicas first), read back.
+  // Blocks for at most a second. Called from the edge's own thread, at once after SetDesired, then
+  // every interval (and every 50 ms while something drains).
+  virtual EdgeState Reconcile(Instant now) = 0;
+
+  // "haproxy 2.6.12"
+  virtual std::string Describe() const = 0;
+};
+
+}  // namespace drover::agent

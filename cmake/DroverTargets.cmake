@@ -1,0 +1,81 @@
+# How every target of this project is made: warnings, sanitizers, ccache, precompiled headers.
+#
+#   drover_library(NAME SOURCES a.cc b.cc DEPS x y [PCH base|grpc|test])
+#   drover_program(NAME SOURCES main.cc DEPS x y [PCH ...])        -> bin/NAME
+#   drover_test(NAME SOURCES a_test.cc DEPS x y [LABELS unit])     -> bin/NAME, one ctest entry a test case
+#
+# One static library per row of the include rules (docs/ARCHITECTURE.md): a forbidden include
+# usually fails to link before tests/tidy names it.
+
+set(DROVER_SANITIZE "" CACHE STRING "comma separated: address,undefined or thread")
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=true ${CCACHE})
+endif()
+
+add_library(drover_flags INTERFACE)
+target_compile_options(drover_flags INTERFACE
+  -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Wnon-virtual-dtor -Werror
+  -Werror=switch -fno-omit-frame-pointer
+  # Decisions must be the same on every machine: no fused multiply-add.
+  -ffp-contract=off
+  $<$<BOOL:${CCACHE}>:-fpch-preprocess>)
+target_include_directories(drover_flags INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_definitions(drover_flags INTERFACE DROVER_VERSION="${PROJECT_VERSION}")
+if(DROVER_SANITIZE)
+  target_compile_options(drover_flags INTERFACE -fsanitize=${DROVER_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(drover_flags INTERFACE -fsanitize=${DROVER_SANITIZE})
+  # gcc 12 warns about code that only sanitizers generate.
+  target_compile_options(drover_flags INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-tsan)
+endif()
+
+# Precompiled header sets; a target reuses one as a whole.
+function(drover_pch name)
+  cmake_parse_arguments(ARG "" "" "HEADERS;DEPS" ${ARGN})
+  file(WRITE ${CMAKE_BINARY_DIR}/pch/${name}.cc "")
+  add_library(pch_${name} STATIC ${CMAKE_BINARY_DIR}/pch/${name}.cc)
+  target_link_libraries(pch_${name} PRIVATE drover_flags ${ARG_DEPS})
+  target_precompile_headers(pch_${name} PRIVATE ${ARG_HEADERS})
+endfunction()
+
+set(DROVER_STD_HEADERS <algorithm> <chrono> <cstdint> <deque> <functional> <map> <memory>
+    <mutex> <optional> <set> <sstream> <string> <string_view> <thread> <utility> <variant> <vector>
+    <absl/status/status.h> <absl/status/statusor.h> <absl/strings/str_cat.h>
+    <absl/strings/str_format.h> <absl/strings/str_join.h> <absl/strings/str_split.h>
+    <absl/time/time.h>)
+drover_pch(base HEADERS ${DROVER_STD_HEADERS})
+
+function(drover_setup target)
+  cmake_parse_arguments(ARG "" "PCH" "DEPS" ${ARGN})
+  target_link_libraries(${target} PUBLIC drover_flags ${ARG_DEPS})
+  if(ARG_PCH)
+    target_precompile_headers(${target} REUSE_FROM pch_${ARG_PCH})
+  endif()
+endfunction()
+
+function(drover_library name)
+  cmake_parse_arguments(ARG "" "PCH" "SOURCES;DEPS" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  drover_setup(${name} PCH "${ARG_PCH}" DEPS ${ARG_DEPS})
+endfunction()
+
+function(drover_program name)
+  cmake_parse_arguments(ARG "" "PCH" "SOURCES;DEPS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  drover_setup(${name} PCH "${ARG_PCH}" DEPS ${ARG_DEPS})
+endfunction()
+
+function(drover_test name)
+  cmake_parse_arguments(ARG "" "PCH" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
+  if(NOT ARG_PCH)
+    set(ARG_PCH test)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  drover_setup(${name} PCH ${ARG_PCH} DEPS ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}."
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 120)
+endfunction()

@@ -1,0 +1,89 @@
+// From signals to a desired count: the one decision engine. Pure values in, a Decision out; the
+// history that stabilization and rate limits need is an argument and is returned changed.
+//
+//   measured signals ─► wish per signal ─► largest wins ─► tolerance, stabilization, rate, min, max ─►
+//   desired
+//
+// Called by the core when an input of a service changed or a timer of its own ran out, and by the
+// simulator. Sources of the rules: Kubernetes HPA v2 for `cpu`, `memory` and behaviour; KEDA's
+// average value for queues.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/ids.h"
+#include "common/time.h"
+#include "controller/core/spec.h"
+#include "controller/core/view.h"
+
+namespace drover::controller {
+
+// One replica as a utilization signal sees it.
+struct ReplicaUsage {
+  bool ready = false;
+  bool warming_up = false;     // ready for less than the warm-up (R4.5): its CPU is not believed
+  std::optional<double> used;  // milli-CPU or bytes; absent: unknown or stale (R4.1)
+  double reserved = 0;         // same unit
+};
+
+// One configured signal as measured now, in the order of AutoscaleSpec::signals.
+struct SignalInput {
+  // kCpu, kMemory: one entry per active replica that should be counted.
+  std::vector<ReplicaUsage> replicas;
+  // kQueue and other shared sources: the total (ready + held); absent: unknown, with the reason.
+  std::optional<double> total;
+  std::string unknown_reason;
+  Duration age;  // of the oldest sample used
+};
+
+struct Recommendation {
+  Instant at;
+  int64_t value = 0;
+};
+
+struct ScaleChange {
+  Instant at;
+  int64_t change = 0;  // positive: added, negative: removed
+};
+
+// What one service's engine remembers. After a controller start it is empty with `since` = start:
+// within the first stabilization window the count at start is taken as a recommendation, so that
+// lost history means hold, never down (R2.1).
+struct ScalingHistory {
+  Instant since;
+  int64_t count_at_start = 0;
+  std::deque<Recommendation> recommendations;  // raw, oldest first
+  std::deque<ScaleChange> changes;             // oldest first
+  std::optional<Instant> last_work;            // when a queue signal last had work (idle to zero)
+};
+
+struct DecideInput {
+  Instant now;
+  absl::Time wall;
+  ServiceKey service;
+  const AutoscaleSpec* spec = nullptr;
+  int64_t current = 0;  // desired count now in force
+  int64_t ready = 0;
+  std::vector<SignalInput> signals;
+  bool paused = false;  // decide and explain, change nothing
+  bool pause_down_only = false;
+  std::optional<int64_t> held;      // count set by hand (R10.1)
+  bool scale_down_blocked = false;  // mass hold, not settled, …: up only, with the reason
+  std::string blocked_reason;
+};
+
+struct DecideResult {
+  Decision decision;       // id and choices are filled by the caller
+  ScalingHistory history;  // to keep
+  // When the same inputs would give another answer by time alone (a window or period ends);
+  // absent: never.
+  std::optional<Instant> due;
+};
+
+DecideResult Decide(const DecideInput& input, ScalingHistory history);
+
+}  // namespace drover::controller

@@ -1,0 +1,153 @@
+// What users declared, as far as deciding needs it. The container itself (image, command, mounts …)
+// is opaque here: `context` is handed to agents as it is.
+//
+// runtime/convert makes these from proto/drover/v1/cluster.proto; every check of user input has been
+// done before (compose/, runtime/validate), so the core only CHECKs.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/ids.h"
+#include "common/time.h"
+#include "common/units.h"
+
+namespace drover::controller {
+
+struct SignalSpec {
+  enum class Kind {
+    kCpu,
+    kMemory,
+    kQueue,
+    kInFlight,
+    kRate,
+    kLatency,
+    kBacklog,
+    kSchedule,
+    kForecast,
+    kExternal
+  };
+
+  Kind kind = Kind::kCpu;
+  std::string queue;      // kQueue: name in StackSpec::queues
+  double target = 0;      // cpu, memory: percent of the reservation; others: per replica
+  double activation = 0;  // kQueue: from zero only above this depth
+
+  friend bool operator==(const SignalSpec&, const SignalSpec&) = default;
+};
+
+// One limit on the speed of change, in the HPA's words: `amount` replicas or percent per `period`.
+struct RatePolicy {
+  enum class Unit { kReplicas, kPercent };
+
+  Unit unit = Unit::kReplicas;
+  int64_t amount = 0;
+  Duration period = absl::Seconds(15);
+
+  friend bool operator==(const RatePolicy&, const RatePolicy&) = default;
+};
+
+struct ScalingRules {
+  enum class Select { kMax, kMin, kDisabled };
+
+  Duration stabilization;  // 0: none
+  Select select = Select::kMax;
+  std::vector<RatePolicy> policies;  // empty: no limit
+
+  friend bool operator==(const ScalingRules&, const ScalingRules&) = default;
+};
+
+struct AutoscaleSpec {
+  int64_t min = 1;
+  int64_t max = 1;
+  std::vector<SignalSpec> signals;                                         // at least one
+  ScalingRules up;                                                         // default: no window, no limit
+  ScalingRules down{.stabilization = absl::Seconds(300), .policies = {}};  // default: the HPA's window
+  double tolerance = 0.1;                // fraction of the target, both ways (HPA)
+  Duration idle = absl::Seconds(300);    // to min 0 after this long without work
+  Duration interval = absl::Seconds(1);  // of measuring
+  bool dry_run = false;                  // decide and explain only
+
+  friend bool operator==(const AutoscaleSpec&, const AutoscaleSpec&) = default;
+};
+
+// A listener of the edge load balancers for one container port.
+struct ListenerSpec {
+  std::string bind;     // empty: the edge's own address
+  uint32_t port = 0;    // on the edge
+  uint32_t target = 0;  // container port
+  bool http = false;
+  std::string host;  // HTTP routing; empty: any
+  std::string path;
+  std::string tls_path;
+  uint32_t maxconn = 0;         // per replica; 0: unlimited
+  std::vector<std::string> on;  // edge names; empty: all
+  std::string attach;           // backend of a foreign balancer; empty: managed
+
+  friend bool operator==(const ListenerSpec&, const ListenerSpec&) = default;
+};
+
+struct DependencySpec {
+  enum class Condition { kStarted, kHealthy, kCompleted };
+
+  std::string service;
+  Condition condition = Condition::kStarted;
+
+  friend bool operator==(const DependencySpec&, const DependencySpec&) = default;
+};
+
+struct ServiceSpec {
+  std::string name;
+  std::string context;    // serialized drover.v1.ServiceContext, for agents
+  std::string spec_hash;  // of `context`: another hash means replacing the replicas
+  std::string image;      // as written, for people
+  std::string image_id;   // resolved (R9.1)
+
+  int64_t replicas = 1;  // the count; with autoscale only the first count (R10.1)
+  std::optional<AutoscaleSpec> autoscale;
+  int32_t priority = 0;
+
+  std::optional<MilliCpu> reserved_cpu;  // absent: assumed (R3.5)
+  std::optional<Bytes> reserved_memory;
+  std::vector<ListenerSpec> listeners;
+  std::vector<uint32_t> routed_ports;   // container ports that replicas publish on their node (R6.2)
+  std::vector<uint32_t> host_ports;     // mode: host; one replica a node
+  std::vector<std::string> local_data;  // not empty: pinned (R7.1)
+  bool singleton = false;               // R7.2
+  bool task = false;                    // R7.3
+  bool before_rollout = false;          // x-run: {when: before_rollout}
+  bool stop_first = false;              // update order; pinned and singletons always
+  bool warm_stop = true;                // stop signal may be sent to busy replicas (R5.2)
+  bool bin_pack = false;                // placement score; false: spread
+  Duration stop_grace = absl::Seconds(10);
+  Duration replace_after = absl::Seconds(5);   // R2.3
+  Duration drain_timeout = absl::Seconds(30);  // R5.3, forced stops only
+  std::vector<DependencySpec> depends_on;
+
+  bool pinned() const { return !local_data.empty(); }
+
+  friend bool operator==(const ServiceSpec&, const ServiceSpec&) = default;
+};
+
+struct QueueSpec {
+  std::string name;
+  std::string probe;         // serialized drover.v1.QueueSpec, for agents
+  std::string host_service;  // set when the host is a service of the stack (R4.3); else empty
+  uint32_t host_port = 0;    // container port of that service
+
+  friend bool operator==(const QueueSpec&, const QueueSpec&) = default;
+};
+
+struct StackSpec {
+  std::string name;
+  std::vector<ServiceSpec> services;  // sorted by name
+  std::vector<QueueSpec> queues;      // sorted by name
+  std::string source;                 // serialized drover.v1.StackSpec, kept for people
+
+  friend bool operator==(const StackSpec&, const StackSpec&) = default;
+};
+
+}  // namespace drover::controller

@@ -1,0 +1,173 @@
+// What readers see (HTTP, metrics, page, tests): immutable snapshots, made by the core, shared by
+// pointer. Only the parts that changed are made anew.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/ids.h"
+#include "common/replica_state.h"
+#include "common/time.h"
+#include "common/units.h"
+#include "controller/core/event.h"
+#include "controller/core/record.h"
+
+namespace drover::controller {
+
+// ---- one evaluation, whether it acted or not --------------------------------------------------------
+
+struct SignalDecision {
+  std::string name;             // "cpu", "queue thumbs"
+  std::optional<double> value;  // absent: unknown, see unknown_reason
+  std::string unknown_reason;
+  double target = 0;
+  std::string unit;  // "%", "jobs per replica"
+  Duration age;
+  std::optional<int64_t> wish;
+  std::string formula;  // filled in: "ceil(2 × 85 / 60) = 3"
+
+  friend bool operator==(const SignalDecision&, const SignalDecision&) = default;
+};
+
+struct Clamp {
+  std::string name;  // tolerance, stabilization, rate, min, max, capacity, unknown, paused, hold
+  int64_t before = 0;
+  int64_t after = 0;
+  std::string detail;
+
+  friend bool operator==(const Clamp&, const Clamp&) = default;
+};
+
+struct Choice {
+  ReplicaId replica;
+  std::string action;  // start, stop, recall
+  NodeId node;
+  std::string why;
+
+  friend bool operator==(const Choice&, const Choice&) = default;
+};
+
+struct Decision {
+  uint64_t id = 0;
+  absl::Time at;
+  ServiceKey service;
+  int64_t current = 0;
+  int64_t desired = 0;
+  std::vector<SignalDecision> signals;
+  std::vector<Clamp> clamps;  // in the order in which they were applied
+  std::string winner;
+  std::string reason;  // CamelCase
+  std::vector<Choice> choices;
+
+  friend bool operator==(const Decision&, const Decision&) = default;
+};
+
+// The one-screen text of `drover why`, the event log and the golden tests. Ends with a newline.
+std::string ToText(const Decision& decision);
+
+// ---- events -----------------------------------------------------------------------------------------
+
+struct EventRecord {
+  uint64_t id = 0;  // ascending within an epoch: epoch << 32 | count
+  absl::Time at;
+  std::string type;    // decision, replica, node, stack, edge, stop, signal, operator
+  std::string reason;  // CamelCase
+  std::string message;
+  ServiceKey service;  // empty parts: not about one
+  ReplicaId replica;
+  NodeId node;
+  bool warning = false;
+};
+
+// ---- plan -------------------------------------------------------------------------------------------
+
+struct PlanListener {
+  std::string address;
+  std::string service;
+  std::string target;
+  std::string where;
+};
+
+struct PlanChange {
+  enum class Action { kCreate, kReplace, kUpdate, kRemove };
+
+  Action action = Action::kCreate;
+  std::string service;
+  std::vector<std::string> details;
+};
+
+struct Plan {
+  std::vector<PlanListener> listeners;
+  std::vector<PlanChange> changes;
+};
+
+// ---- state ------------------------------------------------------------------------------------------
+
+struct ReplicaView {
+  ReplicaRecord record;
+  ReplicaState state = ReplicaState::kPending;  // with what the agent reports
+  Instant since;                                // of the state
+  std::string name;                             // container name
+  std::string reason;
+  std::string message;
+  std::optional<ReplicaSample> sample;
+  ReplicaDetail detail;
+  bool current = true;  // of the newest spec
+};
+
+struct ServiceView {
+  ServiceKey key;
+  ServiceRecord record;
+  ServiceSpec spec;
+  uint64_t stack_revision = 0;
+  bool reservation_assumed = false;          // R3.5
+  Resources reserved;                        // per replica
+  std::vector<ReplicaView> replicas;         // by number, draining and failed ones included
+  std::shared_ptr<const Decision> decision;  // last; null: not evaluated yet
+  std::vector<std::string> blocked;  // what keeps actual from desired: "pending: no node has 2 CPU free: …"
+  std::string status;                // one line
+  bool converged = false;
+};
+
+struct StackView {
+  std::string name;
+  uint64_t revision = 0;
+  bool removing = false;
+  absl::Time applied_at;
+  std::string source;  // serialized drover.v1.StackSpec
+};
+
+enum class NodeStatus { kUp, kSuspect, kLost, kNeverSeen };
+
+struct NodeView {
+  NodeRecord record;
+  NodeStatus status = NodeStatus::kNeverSeen;
+  std::optional<Instant> last_report;
+  Resources reserved;
+  std::optional<HostSample> host;
+  std::vector<StuckCall> stuck;
+  std::vector<FoundReplica> orphans;  // R1.3
+  int64_t replicas = 0;
+  std::string version;
+  std::string engine_version;
+  std::optional<EdgeStatus> edge;
+};
+
+struct View {
+  Instant now;
+  absl::Time wall;
+  ClusterId cluster;
+  Epoch epoch;
+  bool ready = false;  // /readyz
+  std::string not_ready_reason;
+  std::map<std::string, std::shared_ptr<const StackView>> stacks;
+  std::map<ServiceKey, std::shared_ptr<const ServiceView>> services;
+  std::map<NodeId, std::shared_ptr<const NodeView>> nodes;
+};
+
+}  // namespace drover::controller
