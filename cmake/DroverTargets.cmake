@@ -68,12 +68,18 @@ function(drover_program name)
   drover_setup(${name} PCH "${ARG_PCH}" DEPS ${ARG_DEPS})
 endfunction()
 
+# All tests that need nothing but themselves: what `./test.sh unit` and the sanitizer builds make.
+add_custom_target(unit_tests)
+
 function(drover_test name)
   cmake_parse_arguments(ARG "" "PCH" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
   if(NOT ARG_PCH)
     set(ARG_PCH test)
   endif()
   add_executable(${name} ${ARG_SOURCES})
+  if("unit" IN_LIST ARG_LABELS OR "sim" IN_LIST ARG_LABELS)
+    add_dependencies(unit_tests ${name})
+  endif()
   drover_setup(${name} PCH ${ARG_PCH} DEPS ${ARG_DEPS} GTest::gmock GTest::gtest_main)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}."
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Installs from Debian 12 what building, testing and the quickstart need; nothing when all is there.
+#   scripts/install_deps.sh [build|run|all]     default all
+# No service is started by the packages' scripts.
+set -euo pipefail
+
+# The libraries are those of CMakeLists.txt's find_package lines.
+build=(cmake ninja-build g++ ccache pkg-config git ca-certificates
+  libabsl-dev libprotobuf-dev protobuf-compiler libgrpc++-dev protobuf-compiler-grpc libssl-dev zlib1g-dev
+  libyaml-cpp-dev libspdlog-dev libsqlitecpp-dev libsqlite3-dev prometheus-cpp-dev libhiredis-dev libcli11-dev
+  nlohmann-json3-dev libcpp-httplib-dev libgtest-dev libgmock-dev libbenchmark-dev)
+run=(docker.io iptables haproxy redis-server redis-tools curl jq iproute2 util-linux procps python3 openssl)
+test=(clang-format prometheus-node-exporter)
+
+case ${1:-all} in
+  build) want=("${build[@]}") ;;
+  run) want=("${build[@]}" "${run[@]}") ;;
+  all) want=("${build[@]}" "${run[@]}" "${test[@]}") ;;
+  *) echo "install_deps.sh: build, run or all, not '$1'" >&2; exit 2 ;;
+esac
+
+missing=()
+for package in "${want[@]}"; do
+  [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
+done
+((${#missing[@]})) || exit 0
+
+echo "installing: ${missing[*]}"
+root=()
+if ((EUID != 0)); then
+  command -v sudo >/dev/null || { echo "install_deps.sh: run it as root: apt-get install ${missing[*]}" >&2; exit 1; }
+  root=(sudo)
+fi
+# Debian asks this file before it starts a service; an existing one is somebody's choice and stays.
+policy=/usr/sbin/policy-rc.d
+if [[ ! -e $policy ]]; then
+  printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee "$policy" >/dev/null
+  "${root[@]}" chmod +x "$policy"
+  trap '"${root[@]}" rm -f "$policy"' EXIT
+fi
+"${root[@]}" apt-get -qq update
+"${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
+# Nor at the next boot: only Docker is meant to run by itself.
+if [[ -d /run/systemd/system ]]; then
+  for unit in haproxy redis-server prometheus-node-exporter; do
+    if [[ " ${missing[*]} " == *" $unit "* ]]; then "${root[@]}" systemctl -q disable "$unit"; fi
+  done
+fi
