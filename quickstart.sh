@@ -35,7 +35,7 @@ wait_for() { # wait_for SECONDS COMMAND...
 is_ours() { # is_ours NAME PROGRAM: the process of NAME.pid lives and is PROGRAM
   local pid
   pid=$(cat "$state/$1.pid" 2>/dev/null) || return 1
-  [[ $(readlink "/proc/$pid/exe" 2>/dev/null) == */"$2"* ]]
+  [[ $(cat "/proc/$pid/comm" 2>/dev/null) == "${2:0:15}" ]]
 }
 
 stop_process() { # stop_process NAME PROGRAM
@@ -263,7 +263,7 @@ down() {
   stop_process agent drover-agent
   stop_process controller drover-controller
   stop_haproxy
-  stop_process redis redis
+  stop_process redis redis-server
   if docker version >/dev/null 2>&1; then
     remove_containers "$cluster"
     docker image rm drover/example-web:1 drover/example-worker:1 >/dev/null 2>&1 || true
