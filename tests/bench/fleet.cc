@@ -120,7 +120,7 @@ class Agent : public grpc::ClientBidiReactor<v1::AgentMessage, v1::ControllerMes
   std::string Name(const char* kind) const { return absl::StrFormat("%s-%05d", kind, number_); }
 
   void FillHello(v1::Hello& hello) const {
-    hello.set_node_id(absl::StrFormat("%032x", 0xf1ee7000000 + number_));
+    hello.set_node_id(absl::StrFormat("%016x", 0xf1ee700000000000 + static_cast<uint64_t>(number_)));
     hello.set_name(Name("fleet"));
     hello.set_boot_id(Name("boot"));
     hello.set_engine_id(Name("engine"));

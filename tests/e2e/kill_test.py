@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Point 3: kill -9 of each part in the middle of a scale-up. Nothing doubled, nothing orphaned, nothing lost."""
+import random
+import time
+
+from harness import Cluster, E2eTest, main, run, wait
+
+WANTED = 6  # ceil(60 jobs / 10)
+
+
+class KillTest(E2eTest):
+    def begin(self, c):
+        """A stack in the middle of growing: web under load, the queue service on its way from 1 to WANTED."""
+        c.start()
+        c.up({"web": c.web(minimum=2, maximum=4), "thumbnailer": c.worker(down="5s")}, **{"x-queues": c.queue()})
+        c.wait_web()
+        c.wait_service("thumbnailer", ready=1)
+        self.load = c.http_load("/", 50, 40)
+        c.redis.push(60, job_ms=2500)
+        wait("the scale-up has begun", lambda: len(c.containers("thumbnailer")) >= 2, 30)
+
+    def converged(self, c):
+        """As many as wanted, each once; then all jobs done and back to the minimum."""
+        c.wait_service("thumbnailer", 60, desired=WANTED, ready=WANTED, draining=0)
+        rows = c.containers("thumbnailer")
+        self.assertEqual(WANTED, len(rows), rows)
+        self.assertEqual(len(rows), len({r["number"] for r in rows}), rows)
+        self.assertEqual([], c.orphans())
+        self.assertEqual({r["containerId"] for r in c.replicas("thumbnailer")}, {r["id"] for r in rows})
+        wait("all jobs are done", lambda: c.redis.jobs()["done"] == 60, 120)
+        c.wait_service("thumbnailer", 60, desired=1, ready=1, draining=0)
+        jobs = c.redis.jobs()
+        print(f"jobs: {jobs}")
+        self.assertEqual(0, jobs["lost"], jobs)
+        wait("one container is left", lambda: len(c.containers("thumbnailer")) == 1)
+        return jobs
+
+    def test_controller(self):
+        with Cluster("kctl") as c:
+            self.begin(c)
+            before = {s["name"]: s["desired"] for s in c.api(f"/v1/services?stack={c.stack}")["services"]}
+            time.sleep(random.uniform(0, 0.5))
+            c.controller.kill9()
+            time.sleep(2)
+            c.controller.start()
+            c.wait_controller()
+            after = c.service("thumbnailer")
+            self.assertGreaterEqual(after["desired"], before["thumbnailer"])
+            jobs = self.converged(c)
+            self.assertEqual(0, jobs["repeated"], jobs)
+            self.assertEqual(0, self.load.result()["failed"], self.load.now())
+
+    def test_agent(self):
+        with Cluster("kagent") as c:
+            self.begin(c)
+            time.sleep(random.uniform(0, 0.5))
+            c.agents[0].process.kill9()
+            time.sleep(1)
+            c.agents[0].process.start()
+            jobs = self.converged(c)
+            self.assertEqual(0, jobs["repeated"], jobs)
+            self.assertEqual(0, self.load.result()["failed"], self.load.now())
+
+    def test_haproxy(self):
+        with Cluster("kproxy") as c:
+            self.begin(c)
+            old = c.haproxy_pids()
+            self.assertTrue(old)
+            run("kill", "-KILL", *old)
+            wait("another HAProxy runs", lambda: c.haproxy_pids() and not set(c.haproxy_pids()) & set(old), 10)
+            c.wait_web()
+            self.load.stop()
+            again = c.http_load("/", 50, 10)
+            self.assertEqual(0, again.result()["failed"], again.now())
+            self.assertEqual(0, self.converged(c)["repeated"])
+
+    def test_replica(self):
+        with Cluster("kreplica") as c:
+            self.begin(c)
+            victim = c.containers("thumbnailer")[0]["id"]
+            run("docker", "kill", "-s", "KILL", victim)
+            web = c.containers("web")[0]["id"]
+            run("docker", "kill", "-s", "KILL", web)
+            c.wait_service("web", 30, ready=2)
+            jobs = self.converged(c)
+            self.assertLessEqual(jobs["repeated"], 1, jobs)
+            # Requests in the killed replica are cut off; those after HAProxy's check are not.
+            result = self.load.result()
+            print(f"requests: {result}")
+            self.assertLess(result["failed"], result["requests"] * 0.1, result)
+
+    def test_redis(self):
+        with Cluster("kredis") as c:
+            self.begin(c)
+            c.redis.process.kill9()
+            time.sleep(2)
+            # Unknown is not zero: nothing goes down while the queue cannot be read.
+            self.assertGreaterEqual(c.service("thumbnailer")["desired"], 2)
+            c.redis.start()
+            self.converged(c)
+            self.assertEqual(0, self.load.result()["failed"], self.load.now())
+
+
+if __name__ == "__main__":
+    main()
