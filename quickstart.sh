@@ -87,10 +87,11 @@ grpc: {listen: 127.0.0.1:$grpc_port}
 http: {listen: 127.0.0.1:$http_port}
 YAML
   cat >"$state/agent.yaml" <<YAML
-controller: 127.0.0.1:$grpc_port
+controllers: [127.0.0.1:$grpc_port]
 name: quickstart
 state_dir: $state/agent
 advertise_address: 127.0.0.1
+metrics: {listen: off}
 edge: {haproxy: {bind: 127.0.0.1}}
 YAML
 }

@@ -2,7 +2,7 @@
 // tests of a real controller.
 //
 //   drover-fleet --controller HOST:PORT [--agents 2000] [--rate 1] [--replicas 20] [--seconds 30] [--ramp 10]
-//                [--server-pid PID]
+//                [--warmup 5] [--server-pid PID]
 //
 // Every agent says Hello, then sends `rate` reports a second, spread evenly over the second. It plays
 // what it is assigned: replicas are ready at once, removals are confirmed, every image is present. While it
@@ -42,6 +42,7 @@ struct Options {
   int replicas = 20;
   double seconds = 30;
   double ramp = 10;
+  double warmup = 5;
   int server_pid = 0;
 };
 
@@ -276,6 +277,10 @@ int64_t RssKib(int pid) {
 
 using Clock = std::chrono::steady_clock;
 
+Clock::time_point After(double seconds) {
+  return Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+}
+
 // Sends the reports of all agents, evenly spread, until `end`.
 void SendReports(const std::vector<std::unique_ptr<Agent>>& agents, double rate, Clock::time_point end) {
   const std::chrono::duration<double> step(1 / rate / static_cast<double>(agents.size()));
@@ -310,7 +315,7 @@ int Run(const Options& options) {
     std::this_thread::sleep_for(std::chrono::duration<double>(options.ramp / options.agents));
   }
   // Not measured: the first reports, and the assignments that answer them.
-  SendReports(agents, options.rate, Clock::now() + std::chrono::seconds(5));
+  SendReports(agents, options.rate, After(options.warmup));
   const int64_t welcomed = counters.welcomed;
 
   const int64_t sent_before = counters.sent;
@@ -358,6 +363,8 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(0, 1000));
   app.add_option("--seconds", options.seconds, "measured time")->check(CLI::Range(0.1, 86400.0));
   app.add_option("--ramp", options.ramp, "seconds over which the agents connect")
+      ->check(CLI::Range(0.0, 600.0));
+  app.add_option("--warmup", options.warmup, "seconds of reports before the measured ones")
       ->check(CLI::Range(0.0, 600.0));
   app.add_option("--server-pid", options.server_pid, "process whose CPU time is measured");
   CLI11_PARSE(app, argc, argv);

@@ -16,12 +16,10 @@ import threading
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
 from harness import BIN, Cluster, Failure, Process, run, wait  # noqa: E402
 
-RAMP = 10
 
-
-def fleet(args, address, pid, ramp=RAMP):
+def fleet(args, address, pid, warmup):
     done = run(os.path.join(BIN, "drover-fleet"), "--controller", address, "--agents", args.agents, "--seconds", args.seconds,
-               "--replicas", args.replicas, "--ramp", ramp, "--server-pid", pid, timeout=600, check=False)
+               "--replicas", args.replicas, "--ramp", 10, "--warmup", warmup, "--server-pid", pid, timeout=600, check=False)
     if not done.stdout.strip():
         raise Failure(f"drover-fleet: {done.stderr}")
     result = json.loads(done.stdout)
@@ -34,7 +32,7 @@ def against_sink(args, c):
     sink = Process("sink", [os.path.join(BIN, "drover-bare-sink")], os.path.join(c.dir, "sink.log")).start()
     c.processes.append(sink)
     port = wait("the sink listens", lambda: int(sink.tail().split()[2]))
-    result = fleet(args, f"127.0.0.1:{port}", sink.pid)
+    result = fleet(args, f"127.0.0.1:{port}", sink.pid, 5)
     sink.stop()
     return result
 
@@ -52,7 +50,7 @@ def against_controller(args, c):
 
     applying = threading.Thread(target=apply)
     applying.start()
-    result = fleet(args, c.grpc_for_agents, c.controller.pid)
+    result = fleet(args, c.grpc_for_agents, c.controller.pid, 25)
     applying.join()
     if outcome["up"].returncode != 0:
         raise Failure(f"drover up: {outcome['up'].stderr}")

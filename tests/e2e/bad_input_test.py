@@ -121,7 +121,7 @@ class BadInputTest(E2eTest):
     def test_dockerd_gone_and_back(self):
         with Lab("gone", 1) as lab, Cluster("gone", lab=lab) as c:
             lab.load_examples()
-            c.controller_config["grpc"]["tls"] = "off"
+            c.controller_config["tls"] = "off"
             c.start_controller()
             agent = c.start_agent("host1", edge=False, host=1, tls="off", advertise_address=lab.addr(1))
             service = {"image": "drover/example-web:1", "pull_policy": "never",

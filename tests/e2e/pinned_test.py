@@ -15,7 +15,7 @@ class PinnedTest(E2eTest):
     def test_its_host_killed_there_is_no_second_one(self):
         with Lab("pin", 2) as lab, Cluster("pin", lab=lab) as c:
             lab.load_examples()
-            c.controller_config["grpc"]["tls"] = "off"
+            c.controller_config["tls"] = "off"
             c.start_controller()
             agents = {i: c.start_agent(f"host{i}", edge=False, host=i, tls="off", advertise_address=lab.addr(i),
                                        capacity={"cpus": "4", "memory": "4G"}) for i in (1, 2)}

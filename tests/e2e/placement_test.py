@@ -14,7 +14,7 @@ class PlacementTest(E2eTest):
             tls = make_certificates(os.path.join(c.dir, "tls"), {
                 "controller": [f"IP:{lab.addr(0)}", "IP:127.0.0.1", "DNS:localhost"],
                 IDS["big"]: [f"IP:{lab.addr(1)}"], IDS["small"]: [f"IP:{lab.addr(2)}"]})
-            c.controller_config["grpc"]["tls"] = tls["controller"]
+            c.controller_config["tls"] = tls["controller"]
             c.start_controller()
             capacity = {"big": {"cpus": "4", "memory": "4G"}, "small": {"cpus": "2", "memory": "4G"}}
             agents = {}
