@@ -78,7 +78,12 @@ build() {
   fi
 }
 
-bridge_address() { docker network inspect bridge -f '{{(index .IPAM.Config 0).Gateway}}' 2>/dev/null; }
+# The host's address that containers know as host-gateway.
+bridge_address() {
+  local bridge
+  bridge=$(docker network inspect bridge -f '{{index .Options "com.docker.network.bridge.name"}}')
+  ip -4 -br addr show dev "$bridge" | awk '{ sub("/.*", "", $3); print $3 }'
+}
 
 write_configs() {
   cat >"$state/controller.yaml" <<YAML
@@ -100,7 +105,7 @@ start_all() {
   scripts/dockerd.sh start "$state/dockerd.pid"
   deploy/examples/images.sh
   local bridge; bridge=$(bridge_address)
-  start_process redis redis-server --port $redis_port --bind 127.0.0.1 "${bridge:-127.0.0.1}" --protected-mode no \
+  start_process redis redis-server --port $redis_port --bind 127.0.0.1 "$bridge" --protected-mode no \
     --save '' --appendonly no --dir "$state"
   start_process controller "$bin/drover-controller" --config "$state/controller.yaml"
   wait_for 20 curl -fsS "$DROVER_ADDR/healthz" || fail_with_log controller "the controller does not answer"

@@ -64,7 +64,9 @@ def free_port():
 
 
 def bridge_address():
-    return run("docker", "network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Gateway}}").stdout.strip()
+    """The host's address that containers know as `host-gateway`."""
+    bridge = run("docker", "network", "inspect", "bridge", "-f", '{{index .Options "com.docker.network.bridge.name"}}').stdout.strip()
+    return run("ip", "-4", "-br", "addr", "show", "dev", bridge).stdout.split()[2].split("/")[0]
 
 
 class Process:
