@@ -54,7 +54,7 @@ WORDS = [
     (r"\bTO" r"DO\b|\bFIX" r"ME\b|\bX" r"XX\b", "finish it, or say in the documentation what is missing"),
     (r"\bDIS" r"ABLED_\w", "mend the test or remove it"),
     (r"^\s*#if 0\b", "remove dead code; git remembers it"),
-    (r"/wor[k]/|/far[m]/|\.\./share[d]\b", "no path of one particular machine"),
+    (r"/wor[k]/|/far[m]/", "no path of one particular machine"),
 ]
 
 REQUIRED = ["LICENSE", "README.md", "test.sh", "quickstart.sh", ".ci/run", "docs/ARCHITECTURE.md", "docs/HACKING.md", "docs/glossary.md"]
@@ -116,7 +116,7 @@ def check_includes(tree):
                     yield name, number, f"{row} must not include {what}; it may include {', '.join(ours)}"
             elif others is not None and not is_system(what) and not re.fullmatch(others, what):
                 yield name, number, f"{row} must not include {what}; see the include rules in docs/ARCHITECTURE.md"
-            if what.startswith("yaml-cpp/") and name.endswith(".h") and "/config/" in "/" + name:
+            if what.startswith("yaml-cpp/") and "/config/" in name and re.search(r"(?<!yaml_reader)\.h$", name):
                 yield name, number, "the YAML parser belongs into the .cc file only"
 
 
@@ -165,7 +165,9 @@ def functions(text):
     lines = text.splitlines()
     for i, line in enumerate(lines):
         m = re.match(r"^( {0,4})(\S.*)\{$", line)
-        if not m or re.match(r"(namespace|class|struct|enum|union|extern|if|for|while|switch|else|do|try|\}|//)\b", m.group(2)):
+        if not m or re.match(r"(namespace|class|struct|enum|union|extern|if|for|while|switch|else|do|try|return|\}|//)\b", m.group(2)):
+            continue
+        if re.search(r"\[[&=\w, *]*\]\s*[({]", line):  # a lambda counts with the function around it
             continue
         start = i
         while start > 0 and lines[start].strip() and lines[start - 1].strip() and "(" not in lines[start] and i - start < 8:
