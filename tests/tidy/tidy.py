@@ -187,8 +187,9 @@ def check_size(tree):
         if count > MAX_FILE_LINES:
             yield name, 1, f"{count} lines; split it by idea (at most {MAX_FILE_LINES})"
         for line, length, head in functions(text):
-            if length > MAX_FUNCTION_LINES and f"{name}:{head}" not in LONG_FUNCTIONS:
-                yield name, line, f"a function of {length} lines; at most {MAX_FUNCTION_LINES}"
+            most = MAX_FUNCTION_LINES + (30 if name.startswith("tests/") else 0)  # tests are tables and stories
+            if length > most and f"{name}:{head}" not in LONG_FUNCTIONS:
+                yield name, line, f"a function of {length} lines; at most {most}"
 
 
 def check_files(tree):
