@@ -375,11 +375,13 @@ class Cluster:
         self.processes.append(load.process)
         return load
 
+    def ask_web(self):
+        """One request; OSError when nothing answers it."""
+        with urllib.request.urlopen(self.web_url + "/healthz", timeout=2) as answer:
+            return answer.status == 200
+
     def wait_web(self):
-        def answers():
-            with urllib.request.urlopen(self.web_url + "/healthz", timeout=2) as answer:
-                return answer.status == 200
-        wait("the web service answers on its edge port", answers)
+        wait("the web service answers on its edge port", self.ask_web)
 
     # ---- what Docker says ----
 
