@@ -109,6 +109,7 @@ start_all() {
     --save '' --appendonly no --dir "$state"
   start_process controller "$bin/drover-controller" --config "$state/controller.yaml"
   wait_for 20 curl -fsS "$DROVER_ADDR/healthz" || fail_with_log controller "the controller does not answer"
+  api /v1/version | jq -r '.clusterId // empty' >"$state/cluster"
   start_process agent "$bin/drover-agent" --config "$state/agent.yaml"
   wait_for 20 redis-cli -p $redis_port ping || fail_with_log redis "Redis does not answer"
   wait_for 20 node_up || fail_with_log agent "the agent did not reach the controller"
@@ -256,13 +257,12 @@ remove_containers() {
   [[ $cluster ]] || return 0
   mapfile -t ids < <(docker ps -aq --filter "label=io.drover.cluster=$cluster")
   if ((${#ids[@]})); then docker rm -f "${ids[@]}" >/dev/null; fi
-  docker network rm shop_default >/dev/null 2>&1 || true
+  mapfile -t ids < <(docker network ls -q --filter "label=io.drover.cluster=$cluster"; docker network ls -q --filter name='^shop_default$')
+  if ((${#ids[@]})); then docker network rm "${ids[@]}" >/dev/null 2>&1 || true; fi
 }
 
 down() {
   if [[ ! -d $state ]]; then echo "nothing to remove"; return; fi
-  local cluster
-  cluster=$(api /v1/version | jq -r '.clusterId // empty')
   if is_ours controller drover-controller && is_ours agent drover-agent; then
     timeout 60 "$bin/drover" down -p shop || true
   fi
@@ -271,7 +271,7 @@ down() {
   stop_haproxy
   stop_process redis redis-server
   if docker version >/dev/null 2>&1; then
-    remove_containers "$cluster"
+    remove_containers "$(cat "$state/cluster" 2>/dev/null || true)"
     docker image rm drover/example-web:1 drover/example-worker:1 >/dev/null 2>&1 || true
   fi
   scripts/dockerd.sh stop "$state/dockerd.pid"
