@@ -126,6 +126,21 @@ void CheckOnce(ServiceRead& s, Reading& r) {
   }
 }
 
+// R10.1: with x-autoscale, replicas is the first count, within the bounds.
+void CheckFirstCount(ServiceRead& s, Reading& r) {
+  if (!s.spec.has_autoscale()) {
+    return;
+  }
+  const v1::AutoscaleSpec& autoscale = s.spec.autoscale();
+  const uint32_t first = std::max(autoscale.min(), std::min(autoscale.max(), s.spec.replicas()));
+  if (s.replicas_written && first != s.spec.replicas()) {
+    r.faults.Warn(s.At(s.marks.count("replicas") > 0 ? "replicas" : "scale"),
+                  absl::StrCat("the first count ", s.spec.replicas(), " is not honoured: x-autoscale allows ",
+                               autoscale.min(), " to ", autoscale.max(), "; write ", first));
+  }
+  s.spec.set_replicas(s.replicas_written ? first : autoscale.min());
+}
+
 void CheckResources(const ServiceRead& s, Reading& r) {
   const v1::ServiceSpec& spec = s.spec;
   auto above = [](int64_t reserved, int64_t limit) { return limit > 0 && reserved > limit; };
@@ -308,6 +323,7 @@ void CheckServices(std::vector<ServiceRead>& services, Reading& r) {
     CheckTask(s, r);
     CheckCount(s, r);
     CheckOnce(s, r);
+    CheckFirstCount(s, r);
     CheckResources(s, r);
     PublishPorts(s, r);
     DeriveRoutedPorts(s, r);

@@ -75,6 +75,11 @@ void ReadHttp(const Entry& entry, v1::ReadyCheck* ready, Reading& r) {
            TextKey("path", r, http->mutable_path()),
            TextKey("host", r, http->mutable_host())},
           r.faults);
+  if (!absl::StartsWith(http->path(), "/")) {
+    r.faults.Add(
+        entry.value.mark,
+        absl::StrCat("path \"", http->path(), "\" does not begin with \"/\"; write \"/", http->path(), "\""));
+  }
 }
 
 void ReadTcp(const Entry& entry, v1::ReadyCheck* ready, Reading& r) {

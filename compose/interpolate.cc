@@ -107,6 +107,10 @@ class Expander {
       ++pos_;
       return Value(name, live);
     }
+    if (op == '\0') {
+      Fail(absl::StrCat("\"${\" without \"}\" in \"", text_, "\"; close the variable with \"}\""));
+      return "";
+    }
     if (op != '-' && op != '?' && op != '+') {
       Fail(absl::StrCat(
           "unknown form of ${", name, "…} in \"", text_,
