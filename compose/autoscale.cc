@@ -171,6 +171,21 @@ void CheckBounds(const Entry& entry, const ServiceRead& s, Reading& r) {
   }
 }
 
+// A fraction, or a percentage.
+void ReadTolerance(const Entry& entry, v1::AutoscaleSpec* autoscale, Reading& r) {
+  const bool percent = entry.value.is_scalar() && absl::StrContains(entry.value.text, '%');
+  const auto value = percent ? ReadPercent(entry.value, r.faults) : ReadNumber(entry.value, r.faults);
+  if (!value) {
+    return;
+  }
+  const double fraction = percent ? *value / 100 : *value;
+  if (fraction < 0 || fraction >= 1) {
+    r.faults.Add(entry.value.mark, "the tolerance is out of range; write a fraction, for example 0.1 or 10%");
+  } else {
+    autoscale->set_tolerance(fraction);
+  }
+}
+
 }  // namespace
 
 void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r) {
@@ -196,20 +211,6 @@ void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r) {
       *autoscale->mutable_interval() = ToProto(*value);
     }
   };
-  auto tolerance = [&](const Entry& e) {
-    const auto text = ReadText(e.value, r.faults);
-    const auto value = text && absl::StrContains(*text, '%') ? ReadPercent(e.value, r.faults)
-                                                             : ReadNumber(e.value, r.faults);
-    if (!value) {
-      return;
-    }
-    const double fraction = absl::StrContains(*text, '%') ? *value / 100 : *value;
-    if (fraction < 0 || fraction >= 1) {
-      r.faults.Add(e.value.mark, "the tolerance is out of range; write a fraction, for example 0.1 or 10%");
-    } else {
-      autoscale->set_tolerance(fraction);
-    }
-  };
   ReadMap(
       entry.value, "x-autoscale",
       {{"min", [&](const Entry& e) { autoscale->set_min(count(e, 0)); }},
@@ -217,7 +218,7 @@ void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r) {
        {"signals", signals},
        {"scale_up", [&](const Entry& e) { ReadBehavior(e, autoscale->mutable_scale_up(), r); }},
        {"scale_down", [&](const Entry& e) { ReadBehavior(e, autoscale->mutable_scale_down(), r); }},
-       {"tolerance", tolerance},
+       {"tolerance", [&](const Entry& e) { ReadTolerance(e, autoscale, r); }},
        {"idle", [&](const Entry& e) { ReadDurationInto(e, r, [&] { return autoscale->mutable_idle(); }); }},
        {"interval", interval},
        {"dry_run",
