@@ -73,13 +73,14 @@ void ReadBehavior(const Entry& entry, v1::ScalingBehavior* behavior, Reading& r)
           r.faults);
 }
 
-void ReadCpu(const Entry& entry, v1::SignalSpec* signal, Reading& r) {
+void ReadUtilization(const Entry& entry, v1::UtilizationSignal* (v1::SignalSpec::*target)(),
+                     v1::SignalSpec* signal, Reading& r) {
   const auto percent = ReadPercent(entry.value, r.faults);
   if (percent && (*percent <= 0 || *percent > 1000)) {
     r.faults.Add(entry.value.mark,
                  "the target is out of range; write a percentage of the reservation, for example 60%");
   } else if (percent) {
-    signal->mutable_cpu()->set_target_percent(*percent);
+    (signal->*target)()->set_target_percent(*percent);
   }
 }
 
@@ -89,7 +90,7 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
   auto refused = [&](absl::string_view name) {
     return Key{name, [&](const Entry& e) {
                  r.faults.Add(e.mark, absl::StrCat("signal ", e.key,
-                                                   " is not built yet; use cpu, or queue with "
+                                                   " is not built yet; use cpu, memory, or queue with "
                                                    "per_replica"));
                }};
   };
@@ -115,28 +116,29 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
                                                    "replica may have waiting"));
                }};
   };
-  ReadMap(item, "signal",
-          {{"cpu", [&](const Entry& e) { ReadCpu(e, signal, r); }},
-           {"queue",
-            [&](const Entry& e) {
-              signal->mutable_queue()->set_queue(ReadText(e.value, r.faults).value_or(""));
-            }},
-           of_queue("per_replica", [&](double v) { signal->mutable_queue()->set_per_replica(v); }),
-           of_queue("activation", [&](double v) { signal->mutable_queue()->set_activation(v); }),
-           later("max_wait"),
-           later("total"),
-           refused("memory"),
-           refused("in_flight"),
-           refused("rate"),
-           refused("latency"),
-           refused("backlog"),
-           refused("schedule"),
-           refused("forecast"),
-           refused("external")},
-          r.faults);
-  const Node* cpu = item.Find("cpu");
+  ReadMap(
+      item, "signal",
+      {{"cpu", [&](const Entry& e) { ReadUtilization(e, &v1::SignalSpec::mutable_cpu, signal, r); }},
+       {"memory", [&](const Entry& e) { ReadUtilization(e, &v1::SignalSpec::mutable_memory, signal, r); }},
+       {"queue",
+        [&](const Entry& e) {
+          signal->mutable_queue()->set_queue(ReadText(e.value, r.faults).value_or(""));
+        }},
+       of_queue("per_replica", [&](double v) { signal->mutable_queue()->set_per_replica(v); }),
+       of_queue("activation", [&](double v) { signal->mutable_queue()->set_activation(v); }),
+       later("max_wait"),
+       later("total"),
+       refused("in_flight"),
+       refused("rate"),
+       refused("latency"),
+       refused("backlog"),
+       refused("schedule"),
+       refused("forecast"),
+       refused("external")},
+      r.faults);
   const Node* queue = item.Find("queue");
-  if (cpu != nullptr && queue != nullptr) {
+  const int named = (item.Find("cpu") != nullptr) + (item.Find("memory") != nullptr) + (queue != nullptr);
+  if (named > 1) {
     r.faults.Add(item.mark, "one entry names two signals; begin each signal with its own `-`");
   }
   const bool has_rule = item.Find("per_replica") || item.Find("max_wait") || item.Find("total");
@@ -167,7 +169,7 @@ void CheckBounds(const Entry& entry, const ServiceRead& s, Reading& r) {
                                      [](const v1::SignalSpec& signal) { return signal.has_queue(); });
   if (autoscale.min() == 0 && entry.value.Find("min") != nullptr && !has_queue) {
     r.faults.Add(entry.value.Find("min")->mark,
-                 "from 0 replicas CPU can never ask for one; write min: 1, or add a queue signal");
+                 "from 0 replicas CPU and memory can never ask for one; write min: 1, or add a queue signal");
   }
 }
 

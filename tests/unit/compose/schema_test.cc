@@ -90,7 +90,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"deploy: {x-autoscale: {min: 4, max: 3, signals: [{cpu: 1%}]}}",
              "max is 3, below min; write at least 4"},
         Case{"deploy: {x-autoscale: {min: 0, max: 3, signals: [{cpu: 1%}]}}",
-             "from 0 replicas CPU can never ask"},
+             "from 0 replicas CPU and memory can never ask"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{cpu: 0%}]}}", "the target is out of range"},
         Case{"deploy: {x-autoscale: {max: 3, warm: 1, signals: [{cpu: 1%}]}}",
              "warm replicas are not built yet"},
@@ -98,7 +98,8 @@ INSTANTIATE_TEST_SUITE_P(
              "policy hpa is not built yet"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{in_flight: 8}]}}",
              "signal in_flight is not built yet"},
-        Case{"deploy: {x-autoscale: {max: 3, signals: [{memory: 80%}]}}", "signal memory is not built yet"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{memory: 1%, cpu: 1%}]}}",
+             "one entry names two signals"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{schedule: {}}]}}",
              "signal schedule is not built yet"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{queue: q, max_wait: 30s}]}}",
@@ -138,7 +139,8 @@ TEST(SchemaTest, AutoscaleIsReadWhole) {
   const auto spec = SpecOf(LoadText(
       "x-queues: {q: {redis: \"rediss://bob@r1:6380,r2/3\", key: jobs, password_file: /etc/pw}}\n"
       "services:\n  w:\n    image: i\n    deploy:\n      x-autoscale:\n        min: 0\n        max: 200\n"
-      "        signals: [{queue: q, per_replica: 10, activation: 2}, {cpu: \"60\"}]\n        idle: 2m\n"
+      "        signals: [{queue: q, per_replica: 10, activation: 2}, {cpu: \"60\"}, {memory: 80%}]\n        "
+      "idle: 2m\n"
       "        tolerance: 5%\n        interval: 500ms\n        priority: 10\n        dry_run: true\n"
       "        scale_up: {policies: [{percent: 100, period: 30s}, {replicas: 4}], select: min}\n"
       "        scale_down: {stabilization: 1m}\n"));
@@ -147,6 +149,7 @@ TEST(SchemaTest, AutoscaleIsReadWhole) {
   EXPECT_EQ(a.signals(0).queue().per_replica(), 10);
   EXPECT_EQ(a.signals(0).queue().activation(), 2);
   EXPECT_EQ(a.signals(1).cpu().target_percent(), 60);
+  EXPECT_EQ(a.signals(2).memory().target_percent(), 80);
   EXPECT_EQ(a.idle().seconds(), 120);
   EXPECT_DOUBLE_EQ(a.tolerance(), 0.05);
   EXPECT_EQ(a.interval().nanos(), 500'000'000);
