@@ -1,0 +1,252 @@
+// x-autoscale: bounds, signals and behaviour, in the HPA's words.
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "compose/schema.h"
+
+namespace drover::compose {
+namespace {
+
+constexpr int64_t kMaxReplicas = 100'000;
+
+void ReadDurationInto(const Entry& entry, Reading& r,
+                      const std::function<google::protobuf::Duration*()>& target) {
+  if (auto value = ReadDuration(entry.value, r.faults)) {
+    *target() = ToProto(*value);
+  }
+}
+
+void ReadPolicies(const Entry& entry, v1::ScalingBehavior* behavior, Reading& r) {
+  if (!entry.value.is_list()) {
+    r.faults.Add(entry.value.mark, "policies is no list; write `policies: [{percent: 100, period: 15s}]`");
+    return;
+  }
+  for (const Node& item : entry.value.items) {
+    v1::ScalingPolicy* policy = behavior->add_policies();
+    auto amount = [&](const Entry& e) {
+      if (policy->amount_case() != v1::ScalingPolicy::AMOUNT_NOT_SET) {
+        r.faults.Add(e.mark, "a policy limits replicas or percent, not both; write two policies");
+      }
+      return static_cast<uint32_t>(ReadInt(e.value, 1, kMaxReplicas, r.faults).value_or(1));
+    };
+    ReadMap(item, "policy",
+            {{"replicas", [&](const Entry& e) { policy->set_replicas(amount(e)); }},
+             {"percent", [&](const Entry& e) { policy->set_percent(amount(e)); }},
+             {"period",
+              [&](const Entry& e) {
+                const auto period = ReadDuration(e.value, r.faults);
+                if (period && (*period < absl::Seconds(1) || *period > absl::Seconds(1800))) {
+                  r.faults.Add(e.value.mark, "the period is out of range; write 1s to 30m");
+                } else if (period) {
+                  *policy->mutable_period() = ToProto(*period);
+                }
+              }}},
+            r.faults);
+    if (policy->amount_case() == v1::ScalingPolicy::AMOUNT_NOT_SET) {
+      r.faults.Add(item.mark, "the policy has no amount; write `replicas: 4` or `percent: 100`");
+    }
+    if (!policy->has_period()) {
+      *policy->mutable_period() = ToProto(absl::Seconds(15));
+    }
+  }
+}
+
+void ReadBehavior(const Entry& entry, v1::ScalingBehavior* behavior, Reading& r) {
+  ReadMap(entry.value, entry.key,
+          {{"stabilization",
+            [&](const Entry& e) {
+              const auto window = ReadDuration(e.value, r.faults);
+              if (window && *window > absl::Hours(1)) {
+                r.faults.Add(e.value.mark, "the stabilization window is out of range; write 0s to 1h");
+              } else if (window) {
+                *behavior->mutable_stabilization() = ToProto(*window);
+              }
+            }},
+           {"select",
+            [&](const Entry& e) {
+              if (auto index = ReadWord(e.value, {"max", "min", "disabled"}, r.faults)) {
+                behavior->set_select(static_cast<v1::ScalingBehavior::Select>(*index + 1));
+              }
+            }},
+           {"policies", [&](const Entry& e) { ReadPolicies(e, behavior, r); }}},
+          r.faults);
+}
+
+void ReadUtilization(const Entry& entry, v1::UtilizationSignal* (v1::SignalSpec::*target)(),
+                     v1::SignalSpec* signal, Reading& r) {
+  const auto percent = ReadPercent(entry.value, r.faults);
+  if (percent && (*percent <= 0 || *percent > 1000)) {
+    r.faults.Add(entry.value.mark,
+                 "the target is out of range; write a percentage of the reservation, for example 60%");
+  } else if (percent) {
+    (signal->*target)()->set_target_percent(*percent);
+  }
+}
+
+// A signal is a map with the signal's name as one key; a queue has its rule beside it.
+void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
+  v1::SignalSpec* signal = autoscale->add_signals();
+  auto refused = [&](absl::string_view name) {
+    return Key{name, [&](const Entry& e) {
+                 r.faults.Add(e.mark, absl::StrCat("signal ", e.key,
+                                                   " is not built yet; use cpu, memory, or queue with "
+                                                   "per_replica"));
+               }};
+  };
+  auto of_queue = [&](absl::string_view name, std::function<void(double)> set) {
+    return Key{name, [&, set = std::move(set)](const Entry& e) {
+                 if (item.Find("queue") == nullptr) {
+                   r.faults.Add(e.mark,
+                                absl::StrCat(e.key, " belongs to a queue; write `queue: NAME` beside it"));
+                   return;
+                 }
+                 const auto value = ReadNumber(e.value, r.faults);
+                 if (value && *value <= 0) {
+                   r.faults.Add(e.value.mark, absl::StrCat(e.key, " must be more than 0"));
+                 } else if (value) {
+                   set(*value);
+                 }
+               }};
+  };
+  auto later = [&](absl::string_view name) {
+    return Key{name, [&](const Entry& e) {
+                 r.faults.Add(e.mark, absl::StrCat(e.key,
+                                                   " is not built yet; write per_replica, the jobs that one "
+                                                   "replica may have waiting"));
+               }};
+  };
+  ReadMap(
+      item, "signal",
+      {{"cpu", [&](const Entry& e) { ReadUtilization(e, &v1::SignalSpec::mutable_cpu, signal, r); }},
+       {"memory", [&](const Entry& e) { ReadUtilization(e, &v1::SignalSpec::mutable_memory, signal, r); }},
+       {"queue",
+        [&](const Entry& e) {
+          signal->mutable_queue()->set_queue(ReadText(e.value, r.faults).value_or(""));
+        }},
+       of_queue("per_replica", [&](double v) { signal->mutable_queue()->set_per_replica(v); }),
+       of_queue("activation", [&](double v) { signal->mutable_queue()->set_activation(v); }),
+       later("max_wait"),
+       later("total"),
+       refused("in_flight"),
+       refused("rate"),
+       refused("latency"),
+       refused("backlog"),
+       refused("schedule"),
+       refused("forecast"),
+       refused("external")},
+      r.faults);
+  const Node* queue = item.Find("queue");
+  const int named = (item.Find("cpu") != nullptr) + (item.Find("memory") != nullptr) + (queue != nullptr);
+  if (named > 1) {
+    r.faults.Add(item.mark, "one entry names two signals; begin each signal with its own `-`");
+  }
+  const bool has_rule = item.Find("per_replica") || item.Find("max_wait") || item.Find("total");
+  if (queue != nullptr && !has_rule) {
+    r.faults.Add(item.mark, "the queue has no target; write `per_replica: 10` beside it");
+  }
+  if (queue != nullptr && signal->has_queue() && r.queues.count(signal->queue().queue()) == 0) {
+    r.faults.Add(queue->mark, absl::StrCat("queue \"", signal->queue().queue(),
+                                           "\" is not declared; write it under the "
+                                           "top level `x-queues:`"));
+  }
+}
+
+void CheckBounds(const Entry& entry, const ServiceRead& s, Reading& r) {
+  const v1::AutoscaleSpec& autoscale = s.spec.autoscale();
+  const bool max_written = entry.value.Find("max") != nullptr;
+  if (!max_written) {
+    r.faults.Add(entry.mark, "x-autoscale has no max; write `max: 10`");
+  } else if (autoscale.max() < autoscale.min() && autoscale.max() > 0) {
+    r.faults.Add(entry.value.Find("max")->mark,
+                 absl::StrCat("max is ", autoscale.max(), ", below min; write at least ", autoscale.min()));
+  }
+  const Node* signals = entry.value.Find("signals");
+  if (signals == nullptr || (signals->is_list() && signals->items.empty())) {
+    r.faults.Add(entry.mark, "x-autoscale has no signals; write `signals: [{cpu: 60%}]`");
+  }
+  const bool has_queue = std::any_of(autoscale.signals().begin(), autoscale.signals().end(),
+                                     [](const v1::SignalSpec& signal) { return signal.has_queue(); });
+  if (autoscale.min() == 0 && entry.value.Find("min") != nullptr && !has_queue) {
+    r.faults.Add(entry.value.Find("min")->mark,
+                 "from 0 replicas CPU and memory can never ask for one; write min: 1, or add a queue signal");
+  }
+}
+
+// A fraction, or a percentage.
+void ReadTolerance(const Entry& entry, v1::AutoscaleSpec* autoscale, Reading& r) {
+  const bool percent = entry.value.is_scalar() && absl::StrContains(entry.value.text, '%');
+  const auto value = percent ? ReadPercent(entry.value, r.faults) : ReadNumber(entry.value, r.faults);
+  if (!value) {
+    return;
+  }
+  const double fraction = percent ? *value / 100 : *value;
+  if (fraction < 0 || fraction >= 1) {
+    r.faults.Add(entry.value.mark, "the tolerance is out of range; write a fraction, for example 0.1 or 10%");
+  } else {
+    autoscale->set_tolerance(fraction);
+  }
+}
+
+}  // namespace
+
+void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r) {
+  v1::AutoscaleSpec* autoscale = s.spec.mutable_autoscale();
+  autoscale->set_min(1);
+  auto count = [&](const Entry& e, int64_t least) {
+    return static_cast<uint32_t>(ReadInt(e.value, least, kMaxReplicas, r.faults).value_or(0));
+  };
+  auto signals = [&](const Entry& e) {
+    if (!e.value.is_list()) {
+      r.faults.Add(e.value.mark, "signals is no list; write `signals: [{cpu: 60%}]`");
+      return;
+    }
+    for (const Node& item : e.value.items) {
+      ReadSignal(item, autoscale, r);
+    }
+  };
+  auto interval = [&](const Entry& e) {
+    const auto value = ReadDuration(e.value, r.faults);
+    if (value && (*value < absl::Milliseconds(100) || *value > absl::Minutes(10))) {
+      r.faults.Add(e.value.mark, "the interval is out of range; write 100ms to 10m");
+    } else if (value) {
+      *autoscale->mutable_interval() = ToProto(*value);
+    }
+  };
+  ReadMap(
+      entry.value, "x-autoscale",
+      {{"min", [&](const Entry& e) { autoscale->set_min(count(e, 0)); }},
+       {"max", [&](const Entry& e) { autoscale->set_max(count(e, 1)); }},
+       {"signals", signals},
+       {"scale_up", [&](const Entry& e) { ReadBehavior(e, autoscale->mutable_scale_up(), r); }},
+       {"scale_down", [&](const Entry& e) { ReadBehavior(e, autoscale->mutable_scale_down(), r); }},
+       {"tolerance", [&](const Entry& e) { ReadTolerance(e, autoscale, r); }},
+       {"idle", [&](const Entry& e) { ReadDurationInto(e, r, [&] { return autoscale->mutable_idle(); }); }},
+       {"interval", interval},
+       {"dry_run",
+        [&](const Entry& e) { autoscale->set_dry_run(ReadBool(e.value, r.faults).value_or(false)); }},
+       {"priority",
+        [&](const Entry& e) {
+          s.spec.set_priority(
+              static_cast<int32_t>(ReadInt(e.value, -1'000'000, 1'000'000, r.faults).value_or(0)));
+        }},
+       {"warm",
+        [&](const Entry& e) {
+          if (ReadInt(e.value, 0, kMaxReplicas, r.faults).value_or(0) > 0) {
+            r.faults.Add(e.mark, "warm replicas are not built yet; remove warm, or raise min");
+          }
+        }},
+       {"policy",
+        [&](const Entry& e) {
+          if (ReadText(e.value, r.faults).value_or("drover") != "drover") {
+            r.faults.Add(e.value.mark,
+                         absl::StrCat("policy ", e.value.text, " is not built yet; write drover"));
+          }
+        }}},
+      r.faults);
+  if (entry.value.is_map()) {
+    CheckBounds(entry, s, r);
+  }
+}
+
+}  // namespace drover::compose

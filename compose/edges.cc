@@ -1,0 +1,134 @@
+// x-edge and x-ready: how a service is reached and when it may be.
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "compose/schema.h"
+
+namespace drover::compose {
+namespace {
+
+uint32_t ReadPort(const Node& node, Reading& r) {
+  return static_cast<uint32_t>(ReadInt(node, 1, 65535, r.faults).value_or(0));
+}
+
+void ReadEdge(const Node& item, ServiceRead& s, Reading& r) {
+  v1::EdgeRoute* edge = s.spec.add_edges();
+  s.edge_marks.push_back(item.mark);
+  auto absolute = [&](const Entry& e, std::string* target) {
+    *target = ReadText(e.value, r.faults).value_or("/");
+    if (!absl::StartsWith(*target, "/")) {
+      r.faults.Add(e.value.mark, absl::StrCat(e.key, " \"", *target,
+                                              "\" does not begin with \"/\"; write \"/", *target, "\""));
+    }
+  };
+  ReadMap(item, "x-edge",
+          {{"listen", [&](const Entry& e) { edge->set_listen(ReadPort(e.value, r)); }},
+           TextKey("host", r, edge->mutable_host()),
+           {"path", [&](const Entry& e) { absolute(e, edge->mutable_path()); }},
+           {"tls", [&](const Entry& e) { absolute(e, edge->mutable_tls_path()); }},
+           {"maxconn",
+            [&](const Entry& e) {
+              edge->set_maxconn(static_cast<uint32_t>(ReadInt(e.value, 1, 1'000'000, r.faults).value_or(0)));
+            }},
+           TextsKey("on", r, edge->mutable_on()),
+           TextKey("attach", r, edge->mutable_attach()),
+           {"target", [&](const Entry& e) { edge->set_target(ReadPort(e.value, r)); }}},
+          r.faults);
+  if (!item.is_map()) {
+    return;
+  }
+  const bool listens = item.Find("listen") != nullptr;
+  const bool attaches = item.Find("attach") != nullptr;
+  if (listens == attaches) {
+    r.faults.Add(item.mark,
+                 listens
+                     ? "an edge listens or is attached to, not both; write two entries"
+                     : "the edge has neither a port nor a backend; write `listen: 443` or `attach: NAME`");
+  }
+}
+
+// "/path", ":8080/path" or "8080/path".
+void ParseHttp(const Node& node, v1::HttpCheck* http, Reading& r) {
+  absl::string_view text = node.text;
+  const size_t slash = text.find('/');
+  absl::string_view port = text.substr(0, slash);
+  absl::ConsumePrefix(&port, ":");
+  uint32_t number = 0;
+  if (slash == absl::string_view::npos || (!port.empty() && !absl::SimpleAtoi(port, &number))) {
+    r.faults.Add(node.mark,
+                 absl::StrCat("\"", node.text, "\" is no check; write \"/healthz\" or \":8080/healthz\""));
+    return;
+  }
+  http->set_port(number);
+  http->set_path(std::string(text.substr(slash)));
+}
+
+void ReadHttp(const Entry& entry, v1::ReadyCheck* ready, Reading& r) {
+  v1::HttpCheck* http = ready->mutable_http();
+  http->set_path("/");
+  if (entry.value.is_scalar()) {
+    ParseHttp(entry.value, http, r);
+    return;
+  }
+  ReadMap(entry.value, "http",
+          {{"port", [&](const Entry& e) { http->set_port(ReadPort(e.value, r)); }},
+           TextKey("path", r, http->mutable_path()),
+           TextKey("host", r, http->mutable_host())},
+          r.faults);
+  if (!absl::StartsWith(http->path(), "/")) {
+    r.faults.Add(
+        entry.value.mark,
+        absl::StrCat("path \"", http->path(), "\" does not begin with \"/\"; write \"/", http->path(), "\""));
+  }
+}
+
+void ReadTcp(const Entry& entry, v1::ReadyCheck* ready, Reading& r) {
+  v1::TcpCheck* tcp = ready->mutable_tcp();
+  if (entry.value.is_map()) {
+    ReadMap(entry.value, "tcp", {{"port", [&](const Entry& e) { tcp->set_port(ReadPort(e.value, r)); }}},
+            r.faults);
+  } else if (!entry.value.is_null()) {
+    tcp->set_port(ReadPort(entry.value, r));
+  }
+}
+
+}  // namespace
+
+void ReadEdges(const Entry& entry, ServiceRead& s, Reading& r) {
+  if (!entry.value.is_list()) {
+    r.faults.Add(entry.value.mark,
+                 "x-edge is no list; write `x-edge: [{listen: 443, host: shop.example.com}]`");
+    return;
+  }
+  for (const Node& item : entry.value.items) {
+    ReadEdge(item, s, r);
+  }
+}
+
+void ReadReady(const Entry& entry, ServiceRead& s, Reading& r) {
+  v1::ReadyCheck* ready = s.spec.mutable_ready();
+  auto positive = [&](const Entry& e, const std::function<google::protobuf::Duration*()>& target) {
+    const auto value = ReadDuration(e.value, r.faults);
+    if (value && *value <= absl::ZeroDuration()) {
+      r.faults.Add(e.value.mark, absl::StrCat(e.key, " must be more than 0; write for example 1s"));
+    } else if (value) {
+      *target() = ToProto(*value);
+    }
+  };
+  ReadMap(entry.value, "x-ready",
+          {{"http", [&](const Entry& e) { ReadHttp(e, ready, r); }},
+           {"tcp", [&](const Entry& e) { ReadTcp(e, ready, r); }},
+           {"interval", [&](const Entry& e) { positive(e, [&] { return ready->mutable_interval(); }); }},
+           {"timeout", [&](const Entry& e) { positive(e, [&] { return ready->mutable_timeout(); }); }}},
+          r.faults);
+  if (!entry.value.is_map()) {
+    return;
+  }
+  const bool http = entry.value.Find("http") != nullptr;
+  if (http == (entry.value.Find("tcp") != nullptr)) {
+    r.faults.Add(entry.mark,
+                 "x-ready needs exactly one check; write `http: \":8080/healthz\"` or `tcp: 8080`");
+  }
+}
+
+}  // namespace drover::compose

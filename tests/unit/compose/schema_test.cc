@@ -1,0 +1,195 @@
+// Every area of the schema: what is honoured, what is refused, with the place and the remedy.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/str_cat.h"
+#include "tests/unit/compose/support.h"
+
+namespace drover::compose {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+TEST(SchemaTest, UnknownKeysNameTheNearestKnownOne) {
+  EXPECT_THAT(Faults(LoadText("services:\n  web:\n    image: i\n    enviroment: {A: b}\nvolume: {}\n")),
+              ElementsAre("4:5: unknown key \"enviroment\" in service \"web\"; did you mean \"environment\"?",
+                          "5:1: unknown key \"volume\" in the Compose file; did you mean \"volumes\"?"));
+  EXPECT_THAT(
+      Warnings(LoadText("services: {web: {image: i, deploy: {x-autoscal: 1, x-mine: 2}}}")),
+      ElementsAre(HasSubstr("\"x-autoscal\" means nothing to Drover; did you mean \"x-autoscale\"?")));
+}
+
+TEST(SchemaTest, AllFaultsAtOnce) {
+  EXPECT_EQ(
+      Faults(LoadText("services:\n  a: {image: i, cpus: many, restart: never}\n  b: {}\n  c: {image: i, "
+                      "networks: [no], volumes: [no:/x], depends_on: [no]}\n"))
+          .size(),
+      6u);
+}
+
+struct Case {
+  const char* service;  // keys of one service beside image
+  const char* fault;    // with its place
+};
+
+class RefusedTest : public testing::TestWithParam<Case> {};
+
+TEST_P(RefusedTest, NamesPlaceAndRemedy) {
+  const auto faults =
+      Faults(LoadText(absl::StrCat("x-queues: {q: {redis: \"redis://r\", key: k}}\nservices:\n  a:\n    "
+                                   "image: i\n    ",
+                                   GetParam().service, "\n")));
+  EXPECT_THAT(faults, Contains(HasSubstr(GetParam().fault))) << GetParam().service;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Keys, RefusedTest,
+    testing::Values(
+        Case{"cpus: -1", "5:11: \"-1\" is no number of CPUs; write for example"},
+        Case{"mem_limit: lots", "5:16: \"lots\" is no size; write for example \"512M\""},
+        Case{"stop_grace_period: 30", "its unit is missing; write \"30s\""},
+        Case{"privileged: maybe", "is neither true nor false; write true or false"},
+        Case{"restart: never", "is no restart rule; write \"no\", always"},
+        Case{"scale: 1.5", "write a whole number from 0 to"},
+        Case{"healthcheck: {test: [curl, x]}", "begins with NONE, CMD or CMD-SHELL"},
+        Case{"healthcheck: {tset: x}", "unknown key \"tset\" in healthcheck; did you mean \"test\"?"},
+        Case{"network_mode: service:db", "not supported: the other container may be on another host"},
+        Case{"volumes_from: [b]", "5:5: volumes_from is not supported"},
+        Case{"external_links: [b]", "external_links is not supported"},
+        Case{"provider: {type: x}", "provider is not supported"},
+        Case{"use_api_socket: true", "use_api_socket is not supported"},
+        Case{"expose: [0]", "is no port; write a number from 1 to 65535"},
+        Case{"environment: [\"=x\"]", "an environment variable has no name"},
+        Case{"command: \"a 'b\"", "a quote is not closed"},
+        Case{"extra_hosts: [nohost]", "has no address; write \"host:ip\""},
+        Case{"volumes: [\"a:b\"]", "is no absolute path in the container"},
+        Case{"volumes: [\"/a:/b:rx\"]", "unknown volume option \"rx\""},
+        Case{"volumes: [{type: npipe, target: /x}]", "volume type \"npipe\" is not supported"},
+        Case{"configs: [c]", "config \"c\" is not declared"},
+        Case{"x-autoscale: {max: 3}", "5:5: x-autoscale stands beside deploy; put it under `deploy:`"},
+        Case{"deploy: {mode: global}", "mode: global is not built yet"},
+        Case{"deploy: {placement: {constraints: [node.role == x]}}",
+             "constraints is not supported: placement rules"},
+        Case{"deploy: {placement: {preferences: [{spread: x}]}}", "preferences is not supported"},
+        Case{"deploy: {x-worker: celery}", "x-worker is not supported: stop recipes are not built yet"},
+        Case{"deploy: {x-run: {schedule: \"* * * * *\"}}",
+             "schedule is not supported: scheduled tasks are not built"},
+        Case{"deploy: {resources: {limits: {memory: 1M}, reservations: {memory: 2M}}}",
+             "more memory is reserved"},
+        Case{"deploy: {x-edge: [{host: a}]}", "neither a port nor a backend; write `listen: 443`"},
+        Case{"deploy: {x-edge: [{listen: 443}]}", "has none; write `target: PORT`"},
+        Case{"deploy: {x-edge: [{listen: 443, path: api, target: 1}]}", "does not begin with \"/\""},
+        Case{"deploy: {x-ready: {}}", "x-ready needs exactly one check"},
+        Case{"deploy: {x-ready: {http: /z}}", "x-ready does not say which port it asks"},
+        Case{"deploy: {x-autoscale: {signals: [{cpu: 60%}]}}",
+             "5:14: x-autoscale has no max; write `max: 10`"},
+        Case{"deploy: {x-autoscale: {max: 3}}", "x-autoscale has no signals"},
+        Case{"deploy: {x-autoscale: {min: 4, max: 3, signals: [{cpu: 1%}]}}",
+             "max is 3, below min; write at least 4"},
+        Case{"deploy: {x-autoscale: {min: 0, max: 3, signals: [{cpu: 1%}]}}",
+             "from 0 replicas CPU and memory can never ask"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{cpu: 0%}]}}", "the target is out of range"},
+        Case{"deploy: {x-autoscale: {max: 3, warm: 1, signals: [{cpu: 1%}]}}",
+             "warm replicas are not built yet"},
+        Case{"deploy: {x-autoscale: {max: 3, policy: hpa, signals: [{cpu: 1%}]}}",
+             "policy hpa is not built yet"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{in_flight: 8}]}}",
+             "signal in_flight is not built yet"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{memory: 1%, cpu: 1%}]}}",
+             "one entry names two signals"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{schedule: {}}]}}",
+             "signal schedule is not built yet"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{queue: q, max_wait: 30s}]}}",
+             "max_wait is not built yet"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{queue: q, total: 3}]}}", "total is not built yet"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{queue: q}]}}", "the queue has no target"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{queue: z, per_replica: 1}]}}",
+             "queue \"z\" is not declared"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{per_replica: 1}]}}",
+             "per_replica belongs to a queue"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{cpu: 1%}], scale_up: {policies: [{period: 1s}]}}}",
+             "the policy has no amount"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{cpu: 1%}], scale_down: {select: most}}}",
+             "write one of max, min, disabled"}));
+
+TEST(SchemaTest, QueuesOfOtherKindsAreRefusedByName) {
+  const auto queue = [](const std::string& text) {
+    return Faults(LoadText("services: {a: {image: i}}\nx-queues:\n  q: {" + text + "}\n"));
+  };
+  EXPECT_THAT(queue("celery: \"redis://r\", queue: q"),
+              ElementsAre(HasSubstr("queues of kind celery are not built")));
+  EXPECT_THAT(queue("rq: \"redis://r\", queues: [q]"),
+              ElementsAre(HasSubstr("queues of kind rq are not built")));
+  EXPECT_THAT(queue("prometheus: \"http://p\", query: q"),
+              ElementsAre(HasSubstr("queues of kind prometheus")));
+  EXPECT_THAT(queue("redis: \"redis://r\", key: k, type: stream"),
+              ElementsAre(HasSubstr("Redis type stream")));
+  EXPECT_THAT(queue("redis: \"redis://u:pw@r\", key: k"),
+              ElementsAre(HasSubstr("write password_file: PATH")));
+  EXPECT_THAT(queue("redis: \"http://r\", key: k"), ElementsAre(HasSubstr("is no Redis address")));
+  EXPECT_THAT(queue("redis: \"redis://r\""), ElementsAre(HasSubstr("has no key")));
+  EXPECT_THAT(Faults(LoadText("services: {a: {image: i}}\nx-budgets: {}\n")),
+              ElementsAre(HasSubstr("2:1: x-budgets is not supported")));
+}
+
+TEST(SchemaTest, AutoscaleIsReadWhole) {
+  const auto spec = SpecOf(LoadText(
+      "x-queues: {q: {redis: \"rediss://bob@r1:6380,r2/3\", key: jobs, password_file: /etc/pw}}\n"
+      "services:\n  w:\n    image: i\n    deploy:\n      x-autoscale:\n        min: 0\n        max: 200\n"
+      "        signals: [{queue: q, per_replica: 10, activation: 2}, {cpu: \"60\"}, {memory: 80%}]\n        "
+      "idle: 2m\n"
+      "        tolerance: 5%\n        interval: 500ms\n        priority: 10\n        dry_run: true\n"
+      "        scale_up: {policies: [{percent: 100, period: 30s}, {replicas: 4}], select: min}\n"
+      "        scale_down: {stabilization: 1m}\n"));
+  const auto& a = spec.services(0).autoscale();
+  EXPECT_EQ(a.max(), 200u);
+  EXPECT_EQ(a.signals(0).queue().per_replica(), 10);
+  EXPECT_EQ(a.signals(0).queue().activation(), 2);
+  EXPECT_EQ(a.signals(1).cpu().target_percent(), 60);
+  EXPECT_EQ(a.signals(2).memory().target_percent(), 80);
+  EXPECT_EQ(a.idle().seconds(), 120);
+  EXPECT_DOUBLE_EQ(a.tolerance(), 0.05);
+  EXPECT_EQ(a.interval().nanos(), 500'000'000);
+  EXPECT_TRUE(a.dry_run());
+  EXPECT_EQ(a.scale_up().select(), v1::ScalingBehavior::MIN);
+  EXPECT_EQ(a.scale_up().policies(0).percent(), 100u);
+  EXPECT_EQ(a.scale_up().policies(1).period().seconds(), 15);
+  EXPECT_EQ(a.scale_down().stabilization().seconds(), 60);
+  EXPECT_EQ(spec.services(0).priority(), 10);
+  const auto& q = spec.queues(0);
+  EXPECT_TRUE(q.tls());
+  EXPECT_EQ(q.username(), "bob");
+  EXPECT_EQ(q.database(), 3u);
+  EXPECT_EQ(q.endpoints(0).port(), 6380u);
+  EXPECT_EQ(q.endpoints(1).host(), "r2");
+  EXPECT_EQ(q.endpoints(1).port(), 6379u);
+  EXPECT_EQ(q.keys(0), "jobs");
+}
+
+TEST(SchemaTest, EnvironmentInComposesOrder) {
+  Project project;
+  project.Write("one.env", "A=1\nB=1\nSET\nUNSET\n")
+      .Write("two.env", "B=2\nC=${HOSTVAR}\n")
+      .Write("compose.yaml",
+             "services:\n  a:\n    image: i\n    env_file: [one.env, {path: two.env}, {path: no.env, "
+             "required: false}]\n"
+             "    environment: {C: \"3\", D: , HOSTVAR: , NUMBER: 5, FLAG: true}\n");
+  LoadOptions options;
+  options.environment = {{"HOSTVAR", "h"}, {"SET", "s"}};
+  EXPECT_THAT(ServiceOf(project.Load(options), "a").container().environment(),
+              ElementsAre("A=1", "B=2", "C=3", "FLAG=true", "HOSTVAR=h", "NUMBER=5", "SET=s"));
+}
+
+TEST(SchemaTest, RuntimeOptionsOfUpdatesAreWarnings) {
+  const auto result = LoadText(
+      "services: {a: {image: i, deploy: {update_config: {parallelism: 2, delay: 1s, monitor: "
+      "5s}, rollback_config: {}, labels: {a: b}}}}");
+  EXPECT_EQ(Warnings(result).size(), 5u);
+  EXPECT_THAT(Faults(result), IsEmpty());
+}
+
+}  // namespace
+}  // namespace drover::compose
