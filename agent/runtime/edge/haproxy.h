@@ -26,7 +26,7 @@ struct HaproxyOptions {
   Duration client_timeout = absl::Seconds(60);
   Duration server_timeout = absl::Seconds(60);
   Duration hard_stop_after = absl::Seconds(70);  // longer than the longest request
-  uint32_t maxconn = 20000;                      // client connections in all
+  uint32_t maxconn = 0;  // client connections in all; 0: what its file descriptor limit allows
 };
 
 // Reads back what `dir` holds of an earlier agent (its wanted sets stay in force until SetDesired).
