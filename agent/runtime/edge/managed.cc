@@ -25,7 +25,7 @@ namespace drover::agent {
 namespace {
 
 constexpr auto kRoundLimit = std::chrono::milliseconds(950);
-constexpr Duration kReloadPatience = absl::Seconds(5);
+constexpr Duration kReloadPause = absl::Seconds(5);
 constexpr Duration kSilencePatience = absl::Milliseconds(1500);
 constexpr Duration kFileInterval = absl::Seconds(1);
 
@@ -204,17 +204,17 @@ absl::StatusOr<RuntimeSession> ManagedHaproxy::Start(Round& round) {
   return session;
 }
 
-absl::StatusOr<RuntimeSession> ManagedHaproxy::Reload(Round& round) {
+absl::StatusOr<RuntimeSession> ManagedHaproxy::Reload(Round& round, ProcessInfo& info) {
   RETURN_IF_ERROR(CheckAndWrite(round));
   RETURN_IF_ERROR(process_.Reload());
   ++reloads_;
-  reloading_since_ = round.now;
   while (std::chrono::steady_clock::now() < round.deadline) {
     absl::StatusOr<RuntimeSession> session = OpenStats(round.deadline);
     if (session.ok()) {
       ASSIGN_OR_RETURN(const std::string answer, session->Command("show info"));
-      ASSIGN_OR_RETURN(const ProcessInfo info, ParseInfo(answer));
-      if (info.description == Description(round.identity)) {
+      ASSIGN_OR_RETURN(const ProcessInfo fresh, ParseInfo(answer));
+      if (fresh.description == Description(round.identity)) {
+        info = fresh;
         return session;
       }
     }
@@ -239,36 +239,39 @@ absl::StatusOr<RuntimeSession> ManagedHaproxy::EnsureRunning(Round& round, Proce
   }
   RETURN_IF_ERROR(session.status());
   silent_since_.reset();
-  ASSIGN_OR_RETURN(std::string answer, session->Command("show info"));
+  ASSIGN_OR_RETURN(const std::string answer, session->Command("show info"));
   ASSIGN_OR_RETURN(info, ParseInfo(answer));
-  if (info.description == Description(round.identity)) {
-    reloading_since_.reset();
-    return session;
+  round.in_force = info.description == Description(round.identity);
+  if (!round.in_force) {
+    ASSIGN_OR_RETURN(const std::string frontends, session->Command("show stat -1 1 -1"));
+    RETURN_IF_ERROR(DropListenersThatCannotBe(frontends, round.sets));
+    round.identity = Identity(round.sets);
+    round.in_force = info.description == Description(round.identity);
   }
+  if (round.in_force) {
+    reload_tried_at_.reset();
+    reload_fault_.clear();
+  }
+  const bool pause = reload_tried_at_ && round.now - *reload_tried_at_ < kReloadPause;
+  return round.in_force || pause ? std::move(session) : TryReload(round, *std::move(session), info);
+}
 
-  // The rows must be known before the file is written for the reload: it carries them over.
-  ASSIGN_OR_RETURN(const std::string frontends, session->Command("show stat -1 1 -1"));
-  RETURN_IF_ERROR(DropListenersThatCannotBe(frontends, round.sets));
-  round.identity = Identity(round.sets);
-  if (info.description == Description(round.identity)) {
-    reloading_since_.reset();
-    return session;
-  }
-  if (reloading_since_ && round.now - *reloading_since_ < kReloadPatience) {
-    return session;  // asked already
-  }
+absl::StatusOr<RuntimeSession> ManagedHaproxy::TryReload(Round& round, RuntimeSession session,
+                                                         ProcessInfo& info) {
+  // The rows must be known before the file is written: it carries them over.
   for (const RenderedSet& set : round.sets) {
-    ASSIGN_OR_RETURN(answer, session->Command(absl::StrCat("show servers state ", set.backend)));
+    ASSIGN_OR_RETURN(const std::string answer,
+                     session.Command(absl::StrCat("show servers state ", set.backend)));
     if (absl::StatusOr<std::vector<ServerRow>> rows = ParseServersState(answer); rows.ok()) {
       rows_[set.backend] = *std::move(rows);
     }
   }
-  session = Reload(round);
-  RETURN_IF_ERROR(session.status());
-  ASSIGN_OR_RETURN(answer, session->Command("show info"));
-  ASSIGN_OR_RETURN(info, ParseInfo(answer));
-  reloading_since_.reset();
-  return session;
+  reload_tried_at_ = round.now;
+  absl::StatusOr<RuntimeSession> fresh = Reload(round, info);
+  round.in_force = fresh.ok();
+  reload_fault_ = std::string(fresh.status().message());
+  // What runs already must be driven on, whatever is wrong with what is new.
+  return fresh.ok() ? std::move(fresh) : std::move(session);
 }
 
 void ManagedHaproxy::KeepFileCurrent(const Round& round) {
@@ -335,7 +338,10 @@ EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& s
     }
     state.sets.push_back(std::move(driven->state));
   }
-  KeepFileCurrent(round);
+  if (round.in_force) {
+    KeepFileCurrent(round);
+  }
+  state.error = reload_fault_;
   return state;
 }
 

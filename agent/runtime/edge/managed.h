@@ -30,6 +30,7 @@ class ManagedHaproxy {
     std::string identity;
     Deadline deadline;
     Instant now;
+    bool in_force = false;  // the process runs with `identity`
   };
 
   absl::StatusOr<RuntimeSession> OpenStats(Deadline deadline) const;
@@ -39,7 +40,8 @@ class ManagedHaproxy {
   // Checks; when HAProxy names a certificate of some set, leaves that set's listeners out and tries again.
   absl::Status CheckAndWrite(Round& round);
   absl::StatusOr<RuntimeSession> Start(Round& round);
-  absl::StatusOr<RuntimeSession> Reload(Round& round);
+  absl::StatusOr<RuntimeSession> Reload(Round& round, ProcessInfo& info);
+  absl::StatusOr<RuntimeSession> TryReload(Round& round, RuntimeSession session, ProcessInfo& info);
   absl::StatusOr<RuntimeSession> EnsureRunning(Round& round, ProcessInfo& info);
   void KeepFileCurrent(const Round& round);
 
@@ -50,7 +52,8 @@ class ManagedHaproxy {
   std::map<std::string, std::string> bad_certificates_;  // path and stamp -> HAProxy's words
   std::string written_;                                  // the file as it is
   std::optional<Instant> written_at_;
-  std::optional<Instant> reloading_since_;
+  std::optional<Instant> reload_tried_at_;
+  std::string reload_fault_;             // why the last try is not in force; empty: it is
   std::optional<Instant> silent_since_;  // the master lives, the socket is refused
   uint64_t reloads_ = 0;
 };

@@ -38,25 +38,26 @@ std::string Alerts(const std::string& output) {
   return alerts.empty() ? output.substr(0, 400) : absl::StrJoin(alerts, "; ").substr(0, 800);
 }
 
-// systemd ends every process of a unit's control group together with the unit, so a process that shall
-// outlive the agent has to sit in another group. Elsewhere there is nothing to do.
-void LeaveUnitCgroup(int pid) {
+// systemd ends every process of a unit's control group together with the unit, so processes that shall
+// outlive the agent have to sit in another group. Elsewhere there is nothing to do.
+void LeaveUnitCgroup(int master) {
   const absl::StatusOr<std::string> own = ReadWholeFile("/proc/self/cgroup");
-  if (!own.ok()) {
-    return;
-  }
-  for (const absl::string_view line : absl::StrSplit(*own, '\n', absl::SkipEmpty())) {
+  const std::string children = absl::StrCat("/proc/", master, "/task/", master, "/children");
+  const std::string pids = absl::StrCat(master, " ", ReadWholeFile(children).value_or(""));
+  for (const absl::string_view line : absl::StrSplit(own.value_or(""), '\n', absl::SkipEmpty())) {
     const bool unified = absl::StartsWith(line, "0::");
     if ((!unified && !absl::StrContains(line, ":name=systemd:")) || !absl::EndsWith(line, ".service")) {
       continue;
     }
-    const std::string root = unified ? "/sys/fs/cgroup" : "/sys/fs/cgroup/systemd";
+    const bool v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
+    const std::string root = absl::StrCat("/sys/fs/cgroup", v2 ? "" : unified ? "/unified" : "/systemd");
     const std::string group = root + "/drover-haproxy";
     (void)mkdir(group.c_str(), 0755);
     const int fd = open((group + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC);
+    for (const absl::string_view pid : absl::StrSplit(pids, ' ', absl::SkipWhitespace())) {
+      (void)!write(fd, pid.data(), pid.size());
+    }
     if (fd >= 0) {
-      const std::string text = std::to_string(pid);
-      (void)!write(fd, text.data(), text.size());
       close(fd);
     }
   }

@@ -125,6 +125,21 @@ class EdgeContract : public ::testing::TestWithParam<Adapter> {
     return false;
   }
 
+  void ExpectBackAfterKilling(int pid) {
+    const uint64_t instance = last_.instance;
+    const auto start = std::chrono::steady_clock::now();
+    kill(pid, SIGKILL);
+    do {
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+      last_ = edge_->Reconcile(Now());
+    } while (!last_.reachable && std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
+    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+    ASSERT_TRUE(last_.reachable) << last_.error;
+    EXPECT_NE(last_.instance, instance);
+    EXPECT_EQ(last_.sets.front().applied_revision, set_.revision) << last_.sets.front().error;
+    EXPECT_EQ(Fetch(port()), 200);
+  }
+
   uint32_t port() const { return set_.listeners.front().port; }
 
   std::string dir_;
@@ -231,20 +246,12 @@ TEST_P(EdgeContract, R6_4_KilledBalancerIsBackWithTheRightBackends) {
   HttpBackend b;
   Apply({To(a)});
   Apply({To(b)});
-  const uint64_t instance = last_.instance;
   ASSERT_TRUE(Master());
-  const auto start = std::chrono::steady_clock::now();
-  kill(*Master(), SIGKILL);
-  do {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    last_ = edge_->Reconcile(Now());
-  } while (!last_.reachable && std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
-  ASSERT_TRUE(last_.reachable) << last_.error;
-  EXPECT_NE(last_.instance, instance);
-  EXPECT_EQ(last_.sets.front().applied_revision, set_.revision) << last_.sets.front().error;
-  EXPECT_EQ(Fetch(port()), 200);
-  EXPECT_EQ(b.served(), 1u);
+  ExpectBackAfterKilling(*Master());
+  const absl::StatusOr<ProcessInfo> worker = ParseInfo(ByHand("show info"));
+  ASSERT_TRUE(worker.ok());
+  ExpectBackAfterKilling(static_cast<int>(worker->pid));
+  EXPECT_EQ(b.served(), 2u);
   EXPECT_EQ(a.served(), 0u);
 }
 
@@ -383,6 +390,67 @@ TEST_P(EdgeContract, R6_5_ReplacingReplicasLosesNothingAndReloadsNothing) {
   EXPECT_EQ(load.failed(), 0u);
   EXPECT_GE(load.done(), 3000u);
   EXPECT_EQ(last_.reloads, 0u);
+}
+
+// A program in HAProxy's place that refuses files as long as `refuse` exists, as HAProxy does with
+// something that Drover does not know to be wrong.
+TEST(ManagedHaproxyTest, R6_4_ARefusedFileNeverTouchesWhatRuns) {
+  const absl::StatusOr<std::string> program = FindProgram("haproxy");
+  if (!program.ok()) {
+    GTEST_SKIP() << "haproxy is not installed";
+  }
+  HaproxyOptions options;
+  options.dir = TemporaryDir();
+  options.bind = "127.0.0.1";
+  options.program = options.dir + "/picky";
+  const std::string refuse = options.dir + "/refuse";
+  std::ofstream(options.program)
+      << "#!/bin/sh\nif [ \"$1\" = -c ] && [ -e " << refuse
+      << " ]; then echo '[ALERT] (1) : config : refused by the test'; exit 1; fi\nexec " << *program
+      << " \"$@\"\n";
+  std::filesystem::permissions(options.program, std::filesystem::perms::owner_all);
+  absl::StatusOr<std::unique_ptr<Edge>> edge = MakeHaproxyEdge(options);
+  ASSERT_TRUE(edge.ok()) << edge.status();
+
+  HttpBackend a;
+  HttpBackend b;
+  EdgeSet set;
+  set.handle = 1;
+  set.service = "web";
+  set.http = true;
+  set.slots = 2;
+  set.epoch = Epoch(1);
+  set.revision = Revision(1);
+  set.listeners = {{.bind = "", .port = FreePort(), .host = "", .path = "", .tls_path = ""}};
+  set.backends = {{.replica = ReplicaId(1), .address = "127.0.0.1", .port = a.port(), .drain = false}};
+  (*edge)->SetDesired({set});
+  EXPECT_EQ((*edge)->Reconcile(Now()).sets.front().applied_revision, Revision(1));
+
+  std::ofstream(refuse) << "";
+  set.slots = 3;  // needs a reload
+  set.revision = Revision(2);
+  set.backends[0].port = b.port();
+  (*edge)->SetDesired({set});
+  EdgeState state = (*edge)->Reconcile(Now());
+  EXPECT_THAT(state.error, HasSubstr("refused by the test"));
+  EXPECT_EQ(state.reloads, 0u);
+  EXPECT_EQ(state.sets.front().applied_revision, Revision(2));  // the replica itself needs no reload
+  EXPECT_EQ(Fetch(set.listeners[0].port), 200);
+  EXPECT_EQ(b.served(), 1u);
+  (*edge)->Reconcile(Now() + absl::Seconds(2));
+  std::ifstream file(HaproxyPaths(options.dir).config);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_THAT(text, HasSubstr("drv 2-2 "));  // no file on disk that HAProxy never accepted
+
+  std::filesystem::remove(refuse);
+  state = (*edge)->Reconcile(Now() + absl::Seconds(10));
+  EXPECT_EQ(state.error, "");
+  EXPECT_EQ(state.reloads, 1u);
+  EXPECT_EQ(Fetch(set.listeners[0].port), 200);
+  if (const std::optional<int> pid = HaproxyProcess("", HaproxyPaths(options.dir)).MasterPid()) {
+    kill(*pid, SIGKILL);
+  }
+  std::filesystem::remove_all(options.dir);
 }
 
 Adapter Haproxy() {
