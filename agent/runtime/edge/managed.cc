@@ -25,6 +25,7 @@ namespace drover::agent {
 namespace {
 
 constexpr auto kRoundLimit = std::chrono::milliseconds(950);
+constexpr auto kMasterLimit = std::chrono::milliseconds(300);  // leaves time for the sets themselves
 constexpr Duration kReloadPause = absl::Seconds(5);
 constexpr Duration kSilencePatience = absl::Milliseconds(1500);
 constexpr Duration kFileInterval = absl::Seconds(1);
@@ -149,22 +150,22 @@ std::string ManagedHaproxy::Identity(const std::vector<RenderedSet>& sets) const
   return absl::StrFormat("%016x", Fingerprint(structure));
 }
 
-std::string ManagedHaproxy::Render(const Round& round) const {
+std::string ManagedHaproxy::Render(const std::vector<RenderedSet>& sets, const std::string& identity) const {
   SlotRows planned;
-  for (const RenderedSet& set : round.sets) {
+  for (const RenderedSet& set : sets) {
     const auto rows = rows_.find(set.backend);
     planned[set.backend] =
         PlannedRows(set.set->backends, rows == rows_.end() ? std::vector<ServerRow>() : rows->second,
                     SlotCount(*set.set));
   }
-  return RenderConfig(options_, round.sets, planned, Description(round.identity));
+  return RenderConfig(options_, sets, planned, Description(identity));
 }
 
 absl::Status ManagedHaproxy::CheckAndWrite(Round& round) {
   RETURN_IF_ERROR(WriteFileAtomically(paths_.hold_script, kHoldScript));
   for (;;) {
     round.identity = Identity(round.sets);
-    const std::string config = Render(round);
+    const std::string config = Render(round.sets, round.identity);
     const absl::Status status = process_.Check(config);
     if (status.ok()) {
       RETURN_IF_ERROR(WriteFileAtomically(paths_.config, config));
@@ -193,7 +194,13 @@ absl::Status ManagedHaproxy::CheckAndWrite(Round& round) {
 }
 
 absl::StatusOr<RuntimeSession> ManagedHaproxy::Start(Round& round) {
-  RETURN_IF_ERROR(CheckAndWrite(round));
+  if (const absl::Status status = CheckAndWrite(round); !status.ok()) {
+    if (written_.empty()) {
+      return status;
+    }
+    reload_fault_ = std::string(status.message());
+    reload_tried_at_ = round.now;
+  }
   RETURN_IF_ERROR(process_.Start());
   // Listening sockets are bound before the daemon detaches, so the first try nearly always succeeds.
   absl::StatusOr<RuntimeSession> session = OpenStats(round.deadline);
@@ -275,10 +282,25 @@ absl::StatusOr<RuntimeSession> ManagedHaproxy::TryReload(Round& round, RuntimeSe
 }
 
 void ManagedHaproxy::KeepFileCurrent(const Round& round) {
-  if (written_at_ && round.now - *written_at_ < kFileInterval) {
+  if (round.in_force && (!in_force_ || in_force_->identity != round.identity)) {
+    in_force_ = InForce{.sets = {}, .rendered = round.sets, .identity = round.identity};
+    in_force_->sets.reserve(round.sets.size());
+    for (RenderedSet& set : in_force_->rendered) {
+      set.set = &in_force_->sets.emplace_back(*set.set);
+    }
+  }
+  if (!in_force_ || (written_at_ && round.now - *written_at_ < kFileInterval)) {
     return;
   }
-  const std::string config = Render(round);
+  // While a new structure is refused, the old one goes on with the addresses of now.
+  for (size_t i = 0; i < in_force_->rendered.size(); ++i) {
+    for (const RenderedSet& current : round.sets) {
+      if (current.backend == in_force_->rendered[i].backend) {
+        in_force_->sets[i].backends = current.set->backends;
+      }
+    }
+  }
+  const std::string config = Render(in_force_->rendered, in_force_->identity);
   if (config != written_ && WriteFileAtomically(paths_.config, config).ok()) {
     written_ = config;
     written_at_ = round.now;
@@ -315,7 +337,10 @@ EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& s
     }
   }
   const OldLoad old =
-      draining.empty() ? OldLoad() : ReadOldLoad(paths_.master_socket, draining, round.deadline);
+      draining.empty()
+          ? OldLoad()
+          : ReadOldLoad(paths_.master_socket, draining,
+                        std::min(round.deadline, std::chrono::steady_clock::now() + kMasterLimit));
   for (const RenderedSet& set : round.sets) {
     if (!set.set->attach.empty()) {
       state.sets.push_back(UnreadSet(*set.set, set.error, now));
@@ -338,9 +363,7 @@ EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& s
     }
     state.sets.push_back(std::move(driven->state));
   }
-  if (round.in_force) {
-    KeepFileCurrent(round);
-  }
+  KeepFileCurrent(round);
   state.error = reload_fault_;
   return state;
 }

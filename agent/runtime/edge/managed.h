@@ -33,12 +33,20 @@ class ManagedHaproxy {
     bool in_force = false;  // the process runs with `identity`
   };
 
+  // A copy of the sets that the running process was configured with, for writing its file.
+  struct InForce {
+    std::vector<EdgeSet> sets;
+    std::vector<RenderedSet> rendered;  // pointing into `sets`
+    std::string identity;
+  };
+
   absl::StatusOr<RuntimeSession> OpenStats(Deadline deadline) const;
   absl::Status DropListenersThatCannotBe(const std::string& frontends, std::vector<RenderedSet>& sets) const;
   std::string Identity(const std::vector<RenderedSet>& sets) const;
-  std::string Render(const Round& round) const;
+  std::string Render(const std::vector<RenderedSet>& sets, const std::string& identity) const;
   // Checks; when HAProxy names a certificate of some set, leaves that set's listeners out and tries again.
   absl::Status CheckAndWrite(Round& round);
+  // With the last file that was accepted when the new one is not.
   absl::StatusOr<RuntimeSession> Start(Round& round);
   absl::StatusOr<RuntimeSession> Reload(Round& round, ProcessInfo& info);
   absl::StatusOr<RuntimeSession> TryReload(Round& round, RuntimeSession session, ProcessInfo& info);
@@ -50,7 +58,8 @@ class ManagedHaproxy {
   HaproxyProcess process_;
   SlotRows rows_;                                        // as read last
   std::map<std::string, std::string> bad_certificates_;  // path and stamp -> HAProxy's words
-  std::string written_;                                  // the file as it is
+  std::optional<InForce> in_force_;
+  std::string written_;  // the file as it is
   std::optional<Instant> written_at_;
   std::optional<Instant> reload_tried_at_;
   std::string reload_fault_;             // why the last try is not in force; empty: it is

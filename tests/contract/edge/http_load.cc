@@ -120,8 +120,9 @@ void HttpBackend::Serve(int fd) {
       while (held_ && !stop_) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
       }
-      if (send(fd, answer.data(), answer.size(), MSG_NOSIGNAL) > 0) {
-        ++served_;
+      ++served_;  // before the client can know
+      if (send(fd, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) {
+        break;
       }
     }
   }
