@@ -105,7 +105,7 @@ class AttachedEdge : public HaproxyEdge {
     EdgeState state;
     const absl::Status status = Drive(wanted, now, state);
     if (!status.ok()) {
-      state.error = absl::StrCat(socket_, ": ", status.message());
+      state.error = std::string(status.message());
     }
     return state;
   }

@@ -133,7 +133,9 @@ TEST_F(AttachedHaproxy, R6_6_WipedStateIsRepairedInOneRound) {
   const EdgeState before = Apply({&a});
   Stop();
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  EXPECT_FALSE(edge_->Reconcile(Instant()).reachable);
+  const EdgeState gone = edge_->Reconcile(Instant());
+  EXPECT_FALSE(gone.reachable);
+  EXPECT_EQ(gone.error, dir_ + "/foreign.sock: Connection refused");
   Start();
   const EdgeState after = edge_->Reconcile(Instant());
   EXPECT_NE(after.instance, before.instance);
