@@ -1,0 +1,70 @@
+// A HAProxy of Drover's own: keeps it running with the right file, reloads it when services, listeners
+// or certificates change, and drives its slots through the runtime API for everything else.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "agent/ports/edge.h"
+#include "agent/runtime/edge/drive.h"
+#include "agent/runtime/edge/haproxy.h"
+#include "agent/runtime/edge/process.h"
+#include "agent/runtime/edge/render.h"
+
+namespace drover::agent {
+
+class ManagedHaproxy {
+ public:
+  ManagedHaproxy(HaproxyOptions options, std::string program);
+
+  // One round for the whole list of sets. `sets` absent: nobody said anything yet, so only look.
+  EdgeState Reconcile(const std::optional<std::vector<EdgeSet>>& sets, Instant now);
+
+ private:
+  // What a round works with.
+  struct Round {
+    std::vector<RenderedSet> sets;
+    std::string identity;
+    Deadline deadline;
+    Instant now;
+    bool in_force = false;  // the process runs with `identity`
+  };
+
+  // A copy of the sets that the running process was configured with, for writing its file.
+  struct InForce {
+    std::vector<EdgeSet> sets;
+    std::vector<RenderedSet> rendered;  // pointing into `sets`
+    std::string identity;
+  };
+
+  absl::StatusOr<RuntimeSession> OpenStats(Deadline deadline) const;
+  absl::Status DropListenersThatCannotBe(const std::string& frontends, std::vector<RenderedSet>& sets) const;
+  std::string Identity(const std::vector<RenderedSet>& sets) const;
+  std::string Render(const std::vector<RenderedSet>& sets, const std::string& identity) const;
+  // Checks; when HAProxy names a certificate of some set, leaves that set's listeners out and tries again.
+  absl::Status CheckAndWrite(Round& round);
+  // With the last file that was accepted when the new one is not.
+  absl::StatusOr<RuntimeSession> Start(Round& round);
+  absl::StatusOr<RuntimeSession> Reload(Round& round, ProcessInfo& info);
+  absl::StatusOr<RuntimeSession> TryReload(Round& round, RuntimeSession session, ProcessInfo& info);
+  absl::StatusOr<RuntimeSession> EnsureRunning(Round& round, ProcessInfo& info);
+  void KeepFileCurrent(const Round& round);
+
+  HaproxyOptions options_;
+  HaproxyPaths paths_;
+  HaproxyProcess process_;
+  SlotRows rows_;                                        // as read last
+  std::map<std::string, std::string> bad_certificates_;  // path and stamp -> HAProxy's words
+  std::optional<InForce> in_force_;
+  std::string written_;  // the file as it is
+  std::optional<Instant> written_at_;
+  std::optional<Instant> reload_tried_at_;
+  std::string reload_fault_;             // why the last try is not in force; empty: it is
+  std::optional<Instant> silent_since_;  // the master lives, the socket is refused
+  uint64_t reloads_ = 0;
+};
+
+}  // namespace drover::agent
