@@ -41,7 +41,8 @@ std::string FilledNote(const UsageGroups& groups, double filled_percent, bool wi
   return note;
 }
 
-std::string WhyUnknown(const std::vector<ReplicaUsage>& replicas, const UsageGroups& groups) {
+std::string WhyUnknown(const std::vector<ReplicaUsage>& replicas, const UsageGroups& groups,
+                       double missing_limit) {
   if (replicas.empty()) {
     return "no replica runs";
   }
@@ -54,7 +55,8 @@ std::string WhyUnknown(const std::vector<ReplicaUsage>& replicas, const UsageGro
   if (expected == 0) {
     return "no replica is ready and past its warm-up";
   }
-  if (groups.missing.size() * 5 > expected) {
+  const double missing = static_cast<double>(groups.missing.size());
+  if (groups.ready.empty() || missing > missing_limit * static_cast<double>(expected)) {
     return absl::StrFormat("%d of %d replicas have no fresh sample", groups.missing.size(), expected);
   }
   return "";
@@ -118,7 +120,7 @@ UsageGroups GroupReplicas(const std::vector<ReplicaUsage>& replicas, bool believ
 
 Wish UtilizationWish(const std::vector<ReplicaUsage>& replicas, const UtilizationRule& rule) {
   const UsageGroups groups = GroupReplicas(replicas, rule.believe_when_ready_only);
-  if (std::string unknown = WhyUnknown(replicas, groups); !unknown.empty()) {
+  if (std::string unknown = WhyUnknown(replicas, groups, rule.missing_limit); !unknown.empty()) {
     return UnknownWish(std::move(unknown));
   }
   Sums sums;

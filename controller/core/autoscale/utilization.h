@@ -19,6 +19,7 @@ struct UtilizationRule {
   int64_t current = 0;   // count now in force
   // CPU of replicas that are not ready or warming up is not believed (R4.5); memory always is.
   bool believe_when_ready_only = true;
+  double missing_limit = 0.2;  // more than this fraction missing: unknown (R4.2); the HPA's own: 1
 };
 
 // How the HPA groups replicas before any ratio. Indexes into the vector given.

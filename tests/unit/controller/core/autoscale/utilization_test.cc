@@ -114,6 +114,14 @@ TEST(UtilizationTest, R4_2_MoreThanAFifthMissingIsUnknown) {
   EXPECT_EQ(wish.unknown_reason, "3 of 10 replicas have no fresh sample");
 }
 
+TEST(UtilizationTest, TheHpaItselfCountsWithAnyNumberMissing) {
+  UtilizationRule rule = Rule(3, 30);
+  rule.missing_limit = 1;
+  EXPECT_EQ(UtilizationWish({Ready(900), Missing(), Missing()}, rule).wish, 3);
+  EXPECT_EQ(UtilizationWish({Ready(1200), Missing(), Missing()}, rule).wish, 4);
+  EXPECT_FALSE(UtilizationWish({Missing(), Missing()}, rule).wish.has_value());
+}
+
 TEST(UtilizationTest, R4_1_NothingToCountIsUnknown) {
   EXPECT_EQ(UtilizationWish({}, Rule(0)).unknown_reason, "no replica runs");
   EXPECT_EQ(UtilizationWish({Missing()}, Rule(1)).unknown_reason, "1 of 1 replicas have no fresh sample");
