@@ -285,6 +285,8 @@ Reply Answer(Model& model, const ApplyStack& request) {
   reply.revision = before == nullptr ? 0 : before->revision;
   const bool retry = before != nullptr && HasFailedTask(model, *before);
   if (request.dry_run) {
+    reply.message =
+        reply.plan.changes.empty() ? "no changes" : absl::StrCat(reply.plan.changes.size(), " to change");
     return reply;
   }
   if (before != nullptr && reply.plan.changes.empty() && !retry) {

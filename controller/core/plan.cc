@@ -112,7 +112,11 @@ void ReviewDrains(Model& model, Service& service) {
 
 // Pending replicas look for room again; those that the newest spec made stale are dropped.
 void PlacePending(Model& model, Service& service, std::vector<Choice>* choices) {
-  for (const ReplicaId id : Ids(service)) {
+  std::vector<ReplicaId> ids = Ids(service);
+  std::sort(ids.begin(), ids.end(), [&model](ReplicaId a, ReplicaId b) {
+    return model.replicas.at(a).record.number < model.replicas.at(b).record.number;
+  });
+  for (const ReplicaId id : ids) {
     Replica& replica = model.replicas.at(id);
     if (replica.state != ReplicaState::kPending) {
       continue;
