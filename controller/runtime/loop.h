@@ -1,7 +1,7 @@
 // The one thread that owns the core. Others post events into its bounded queue and read immutable
 // views; nobody else touches the core.
 //
-//   Post ─► queue ─► Step… ─► TakeReady ─► store.Commit ─► orders to agents ─► replies ─► view, events
+//   Post ─► queue ─► Step… ─► TakeReady ─► store.Commit ─► orders to agents ─► view, events ─► replies
 #pragma once
 
 #include <condition_variable>

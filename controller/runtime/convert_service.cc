@@ -1,0 +1,297 @@
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "controller/runtime/convert.h"
+#include "controller/runtime/convert_internal.h"
+#include "drover/v1/agent.pb.h"
+
+namespace drover::controller {
+namespace {
+
+SignalSpec Translate(const v1::SignalSpec& signal) {
+  SignalSpec out;
+  switch (signal.source_case()) {
+    case v1::SignalSpec::kMemory:
+      out.kind = SignalSpec::Kind::kMemory;
+      out.target = signal.memory().target_percent();
+      break;
+    case v1::SignalSpec::kQueue:
+      out.kind = SignalSpec::Kind::kQueue;
+      out.queue = signal.queue().queue();
+      out.target = signal.queue().per_replica();
+      out.activation = signal.queue().activation();
+      break;
+    case v1::SignalSpec::kInFlight:
+      out.kind = SignalSpec::Kind::kInFlight;
+      out.target = signal.in_flight().target();
+      break;
+    case v1::SignalSpec::kRate:
+      out.kind = SignalSpec::Kind::kRate;
+      out.target = signal.rate().target();
+      break;
+    case v1::SignalSpec::kLatency:
+      out.kind = SignalSpec::Kind::kLatency;
+      out.target = absl::ToDoubleSeconds(ToCore(signal.latency().target()));
+      break;
+    case v1::SignalSpec::kBacklog:
+      out.kind = SignalSpec::Kind::kBacklog;
+      out.target = signal.backlog().target();
+      break;
+    case v1::SignalSpec::kSchedule:
+      out.kind = SignalSpec::Kind::kSchedule;
+      break;
+    case v1::SignalSpec::kForecast:
+      out.kind = SignalSpec::Kind::kForecast;
+      break;
+    case v1::SignalSpec::kExternal:
+      out.kind = SignalSpec::Kind::kExternal;
+      out.target = signal.external().target();
+      break;
+    case v1::SignalSpec::kCpu:
+    case v1::SignalSpec::SOURCE_NOT_SET:
+      out.kind = SignalSpec::Kind::kCpu;
+      out.target = signal.cpu().target_percent();
+      break;
+  }
+  return out;
+}
+
+ScalingRules Translate(const v1::ScalingBehavior& behavior, Duration default_window) {
+  ScalingRules out;
+  out.stabilization = behavior.has_stabilization() ? ToCore(behavior.stabilization()) : default_window;
+  if (behavior.select() == v1::ScalingBehavior::MIN) {
+    out.select = ScalingRules::Select::kMin;
+  } else if (behavior.select() == v1::ScalingBehavior::DISABLED) {
+    out.select = ScalingRules::Select::kDisabled;
+  }
+  for (const v1::ScalingPolicy& policy : behavior.policies()) {
+    const bool percent = policy.amount_case() == v1::ScalingPolicy::kPercent;
+    out.policies.push_back({.unit = percent ? RatePolicy::Unit::kPercent : RatePolicy::Unit::kReplicas,
+                            .amount = percent ? policy.percent() : policy.replicas(),
+                            .period = ToCore(policy.period())});
+  }
+  return out;
+}
+
+AutoscaleSpec Translate(const v1::AutoscaleSpec& scale) {
+  AutoscaleSpec out;
+  out.min = scale.min();
+  out.max = scale.max();
+  for (const v1::SignalSpec& signal : scale.signals()) {
+    out.signals.push_back(Translate(signal));
+  }
+  out.up = Translate(scale.scale_up(), absl::ZeroDuration());
+  out.down = Translate(scale.scale_down(), AutoscaleSpec().down.stabilization);
+  if (scale.has_tolerance()) {
+    out.tolerance = scale.tolerance();
+  }
+  if (scale.has_idle()) {
+    out.idle = ToCore(scale.idle());
+  }
+  if (scale.has_interval()) {
+    out.interval = ToCore(scale.interval());
+  }
+  out.dry_run = scale.dry_run();
+  return out;
+}
+
+bool OnEdges(const v1::PortSpec& port) { return !OnOwnHost(port) && port.protocol() != v1::PROTOCOL_UDP; }
+
+// Container ports that replicas publish on their node for balancers, ascending.
+std::vector<uint32_t> RoutedPorts(const v1::ServiceSpec& service) {
+  std::set<uint32_t> ports(service.routed_ports().begin(), service.routed_ports().end());
+  for (const v1::PortSpec& port : service.ports()) {
+    if (OnEdges(port)) {
+      ports.insert(port.target());
+    }
+  }
+  for (const v1::EdgeRoute& edge : service.edges()) {
+    if (edge.target() != 0) {
+      ports.insert(edge.target());
+    }
+  }
+  return {ports.begin(), ports.end()};
+}
+
+std::vector<ListenerSpec> Listeners(const v1::ServiceSpec& service, const std::vector<uint32_t>& routed) {
+  std::vector<ListenerSpec> out;
+  for (const v1::PortSpec& port : service.ports()) {
+    const bool refined =
+        std::any_of(service.edges().begin(), service.edges().end(),
+                    [&](const v1::EdgeRoute& edge) { return edge.listen() == port.published(); });
+    if (port.published() == 0 || !OnEdges(port) || refined) {
+      continue;
+    }
+    ListenerSpec listener;
+    listener.bind = port.host_ip();
+    listener.port = port.published();
+    listener.target = port.target();
+    listener.http = port.http();
+    out.push_back(std::move(listener));
+  }
+  for (const v1::EdgeRoute& edge : service.edges()) {
+    ListenerSpec listener;
+    listener.port = edge.listen();
+    listener.target = edge.target();
+    if (listener.target == 0 && !routed.empty()) {
+      listener.target = routed.front();
+    }
+    listener.http = !edge.host().empty() || !edge.path().empty();
+    listener.host = edge.host();
+    listener.path = edge.path();
+    listener.tls_path = edge.tls_path();
+    listener.maxconn = edge.maxconn();
+    listener.on.assign(edge.on().begin(), edge.on().end());
+    listener.attach = edge.attach();
+    out.push_back(std::move(listener));
+  }
+  return out;
+}
+
+template <typename List>
+auto FindByEngineName(const List& list, const std::string& engine_name) {
+  return std::find_if(list.begin(), list.end(),
+                      [&](const auto& entry) { return entry.engine_name() == engine_name; });
+}
+
+// What every node that runs the service must know. Not in it: counts, policy, priority and
+// listeners, whose change must not replace replicas, and the content of secrets (R1.6).
+v1::ServiceContext Context(const v1::ServiceSpec& service, const v1::StackSpec& stack,
+                           const std::vector<uint32_t>& routed) {
+  v1::ServiceContext context;
+  context.set_stack(stack.name());
+  context.set_service(service.name());
+  *context.mutable_container() = service.container();
+  context.mutable_routed_ports()->Assign(routed.begin(), routed.end());
+  if (service.has_ready()) {
+    *context.mutable_ready() = service.ready();
+  }
+  if (service.has_restart()) {
+    *context.mutable_restart() = service.restart();
+  }
+  context.set_task(service.has_task());
+  context.set_singleton(service.singleton());
+  context.set_worker(service.worker());
+  context.set_sense_backlog(!routed.empty());
+  std::set<std::string> volumes;
+  for (const v1::Mount& mount : service.container().mounts()) {
+    const auto volume = FindByEngineName(stack.volumes(), mount.source());
+    if (mount.type() == v1::Mount::VOLUME && volume != stack.volumes().end() &&
+        volumes.insert(mount.source()).second) {
+      *context.add_volumes() = *volume;
+    }
+  }
+  for (const v1::NetworkAttachment& attachment : service.container().networks()) {
+    const auto network = FindByEngineName(stack.networks(), attachment.network());
+    if (network != stack.networks().end()) {
+      *context.add_networks() = *network;
+    }
+  }
+  std::set<std::string> files;
+  for (const v1::FileMount& mount : service.container().files()) {
+    for (const v1::FileSpec& file : stack.files()) {
+      if (file.name() != mount.file() || !files.insert(file.name()).second) {
+        continue;
+      }
+      v1::FileDigest* digest = context.add_files();
+      digest->set_name(file.name());
+      digest->set_sha256(file.sha256());
+      digest->set_secret(file.secret());
+      digest->set_node_path(file.node_path());
+      if (!file.secret()) {
+        digest->set_content(file.content());
+      }
+    }
+  }
+  for (const v1::PortSpec& port : service.ports()) {
+    if (OnOwnHost(port)) {
+      *context.add_host_ports() = port;
+    }
+  }
+  return context;
+}
+
+DependencySpec::Condition Translate(v1::Dependency::Condition condition) {
+  switch (condition) {
+    case v1::Dependency::HEALTHY:
+      return DependencySpec::Condition::kHealthy;
+    case v1::Dependency::COMPLETED_SUCCESSFULLY:
+      return DependencySpec::Condition::kCompleted;
+    default:
+      return DependencySpec::Condition::kStarted;
+  }
+}
+
+// With one replica's name, address or data there is no room for a second one beside it.
+bool StopFirst(const v1::ServiceSpec& service) {
+  const v1::ContainerSpec& container = service.container();
+  const bool fixed_address = std::any_of(
+      container.networks().begin(), container.networks().end(),
+      [](const auto& network) { return !network.ipv4_address().empty() || !network.ipv6_address().empty(); });
+  return service.update().order() == v1::UpdateSpec::STOP_FIRST || service.singleton() ||
+         !service.local_data().empty() || !container.container_name().empty() || fixed_address;
+}
+
+void TranslateResources(const v1::ServiceSpec& service, ServiceSpec& out) {
+  const v1::ContainerSpec& container = service.container();
+  if (service.has_reserved_cpu_milli()) {
+    out.reserved_cpu = MilliCpu(service.reserved_cpu_milli());
+  } else if (container.limit_cpu_milli() > 0) {
+    out.reserved_cpu = MilliCpu(container.limit_cpu_milli());
+  }
+  if (service.has_reserved_memory_bytes()) {
+    out.reserved_memory = Bytes(service.reserved_memory_bytes());
+  } else if (container.limit_memory_bytes() > 0) {
+    out.reserved_memory = Bytes(container.limit_memory_bytes());
+  }
+}
+
+}  // namespace
+
+bool OnOwnHost(const v1::PortSpec& port) {
+  return port.host_mode() || absl::StartsWith(port.host_ip(), "127.") || port.host_ip() == "::1";
+}
+
+ServiceSpec TranslateService(const v1::ServiceSpec& service, const v1::StackSpec& stack) {
+  ServiceSpec out;
+  out.name = service.name();
+  out.image = service.container().image();
+  out.image_id = service.container().image_id();
+  out.routed_ports = RoutedPorts(service);
+  out.context = Deterministic(Context(service, stack, out.routed_ports));
+  out.spec_hash = Sha256Hex(out.context).substr(0, 16);
+  out.replicas = service.replicas();
+  if (service.has_autoscale()) {
+    out.autoscale = Translate(service.autoscale());
+  }
+  out.priority = service.priority();
+  TranslateResources(service, out);
+  out.listeners = Listeners(service, out.routed_ports);
+  for (const v1::PortSpec& port : service.ports()) {
+    if (OnOwnHost(port) && port.published() != 0) {
+      out.host_ports.push_back(port.published());
+    }
+  }
+  out.local_data.assign(service.local_data().begin(), service.local_data().end());
+  out.singleton = service.singleton();
+  out.task = service.has_task();
+  out.before_rollout = service.task().when() == v1::TaskSpec::BEFORE_ROLLOUT;
+  out.stop_first = StopFirst(service);
+  out.bin_pack = service.bin_pack();
+  if (service.container().has_stop_grace_period()) {
+    out.stop_grace = ToCore(service.container().stop_grace_period());
+  }
+  for (const v1::Dependency& dependency : service.depends_on()) {
+    const bool known =
+        std::any_of(stack.services().begin(), stack.services().end(),
+                    [&](const v1::ServiceSpec& s) { return s.name() == dependency.service(); });
+    if (known) {
+      out.depends_on.push_back(
+          {.service = dependency.service(), .condition = Translate(dependency.condition())});
+    }
+  }
+  return out;
+}
+
+}  // namespace drover::controller

@@ -1,0 +1,94 @@
+#include "tests/sim/checkers/backends.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "tests/sim/world.h"
+
+namespace drover::sim {
+namespace {
+
+constexpr char kInvariant[] = "2 (backend sets)";
+
+const controller::ReplicaRecord* FindByHandle(const Store& store, const NodeId& node, uint32_t handle) {
+  for (const auto& [id, record] : store.replicas) {
+    if (record.node == node && record.handle == handle) {
+      return &record;
+    }
+  }
+  return nullptr;
+}
+
+bool IsIn(const std::vector<agent::RemoveReplica>& list, ReplicaId id) {
+  return std::any_of(list.begin(), list.end(), [&](const agent::RemoveReplica& r) { return r.id == id; });
+}
+
+bool Runs(const Host& host, ReplicaId id) {
+  const auto box = host.engine().boxes().find(id);
+  return box != host.engine().boxes().end() &&
+         box->second.container.status == agent::Container::Status::kRunning;
+}
+
+}  // namespace
+
+void Backends::OnReport(const World& world, const controller::NodeReport& report) {
+  for (const controller::ReplicaSample& sample : report.replicas) {
+    if (const auto* record = FindByHandle(world.controller->store(), report.node, sample.handle)) {
+      reported_[record->id] = sample.state;
+    }
+  }
+}
+
+void Backends::OnOrder(const Host& host, const controller::Order& order) {
+  const auto* sets = std::get_if<controller::BackendSets>(&order.body);
+  if (sets == nullptr) {
+    return;
+  }
+  std::map<std::pair<NodeId, ServiceKey>, std::set<ReplicaId>> now;
+  for (const controller::BackendSet& set : sets->sets) {
+    const std::pair key(host.node(), set.service);
+    const std::set<ReplicaId>& before = routed_[key];
+    for (const controller::Backend& backend : set.backends) {
+      if (backend.drain) {
+        continue;
+      }
+      now[key].insert(backend.replica);
+      const auto it = reported_.find(backend.replica);
+      const bool ready = it != reported_.end() && it->second == ReplicaState::kReady;
+      if (!before.contains(backend.replica) && !ready) {
+        sink_->Break(kInvariant,
+                     absl::StrCat(ToString(backend.replica), " enters the set of ", ToString(set.service),
+                                  " on ", host.name(), " but was last reported ",
+                                  it == reported_.end() ? "never" : ToString(it->second)));
+      }
+    }
+  }
+  std::erase_if(routed_, [&](const auto& entry) { return entry.first.first == host.node(); });
+  routed_.merge(now);
+}
+
+void Backends::OnHeld(const World& world, const Host& host, const agent::HeldAssignment& before,
+                      const agent::HeldAssignment& after) {
+  for (const agent::RemoveReplica& remove : after.remove) {
+    const auto record = world.controller->store().replicas.find(remove.id);
+    const bool superseded = record != world.controller->store().replicas.end() && record->second.superseded;
+    if (remove.forced || superseded || IsIn(before.remove, remove.id) || !Runs(host, remove.id)) {
+      continue;
+    }
+    for (const auto& other : world.hosts) {
+      const Edge* edge = other->edge();
+      if (edge == nullptr) {
+        continue;
+      }
+      if (edge->Routes(remove.id) || edge->InFlight(remove.id) > 0) {
+        sink_->Break(kInvariant,
+                     absl::StrCat(ToString(remove.id), " on ", host.name(), " is told to stop (",
+                                  remove.reason, ") while the edge on ", other->name(), " ",
+                                  edge->Routes(remove.id) ? "routes to it" : "has requests in flight to it"));
+      }
+    }
+  }
+}
+
+}  // namespace drover::sim

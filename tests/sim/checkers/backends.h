@@ -1,0 +1,35 @@
+// Invariant 2: a replica enters a backend set only when ready, and leaves it, confirmed, before it is
+// told to stop (R6.1). "Told" is when its agent keeps the order; "confirmed" is what the balancers
+// really do then, not what they reported. Except: forced stops (R5.3), superseded replicas, whose
+// removal may not wait for a lost edge (R3.2), and replicas whose process has ended.
+#pragma once
+
+#include <map>
+#include <set>
+#include <utility>
+
+#include "agent/core/core.h"
+#include "controller/core/ready.h"
+#include "tests/sim/checkers/sink.h"
+
+namespace drover::sim {
+
+class Backends {
+ public:
+  explicit Backends(Sink* sink) : sink_(sink) {}
+
+  void OnReport(const World& world, const controller::NodeReport& report);
+  void OnOrder(const Host& host, const controller::Order& order);
+
+  void OnControllerEnd() { reported_.clear(); }
+
+  void OnHeld(const World& world, const Host& host, const agent::HeldAssignment& before,
+              const agent::HeldAssignment& after);
+
+ private:
+  Sink* sink_;
+  std::map<ReplicaId, ReplicaState> reported_;                           // newest, to this controller
+  std::map<std::pair<NodeId, ServiceKey>, std::set<ReplicaId>> routed_;  // by the last order
+};
+
+}  // namespace drover::sim

@@ -1,0 +1,43 @@
+#include "tests/sim/checkers/checks.h"
+
+namespace drover::sim {
+
+void Checks::OnReport(const World& world, int host, const controller::NodeReport& report) {
+  backends.OnReport(world, report);
+  knowledge.OnReport(world, host, report);
+}
+
+void Checks::OnCommit(const World& world, const std::vector<controller::StoreChange>& changes) {
+  steps.OnCommit(world, changes);
+  identity.OnCommit(world, changes);
+}
+
+void Checks::OnCommitted(const World& world) { restart.OnCommitted(world); }
+
+void Checks::OnOrder(const World& world, const Host& host, const controller::Order& order) {
+  intent.OnOrder(world, host, order);
+  backends.OnOrder(host, order);
+}
+
+void Checks::OnView(const World& world, const controller::View& view) {
+  bounds.OnView(view);
+  knowledge.OnView(world, view);
+  steps.OnView(view);
+  restart.OnView(world, view);
+}
+
+void Checks::OnControllerEnd() {
+  backends.OnControllerEnd();
+  knowledge.OnControllerEnd();
+  steps.OnControllerEnd();
+}
+
+void Checks::OnHeld(const World& world, const Host& host, const agent::HeldAssignment& before,
+                    const agent::HeldAssignment& after) {
+  intent.OnHeld(world, host, before, after);
+  backends.OnHeld(world, host, before, after);
+}
+
+void Checks::OnSecond(const World& world) { identity.OnSecond(world); }
+
+}  // namespace drover::sim

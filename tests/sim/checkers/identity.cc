@@ -1,0 +1,88 @@
+#include "tests/sim/checkers/identity.h"
+
+#include <algorithm>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "tests/sim/world.h"
+
+namespace drover::sim {
+namespace {
+
+constexpr char kInvariant[] = "5 (one id, one node)";
+// 10 s, and two for the way.
+constexpr Duration kToldWithin = absl::Seconds(12);
+
+bool CanWork(const World& world, const Host& host) {
+  const ControllerHost& c = *world.controller;
+  return c.alive() && !c.frozen() && !c.committing() && !c.on_other_store() && c.view() != nullptr &&
+         c.view()->ready && host.agent_alive() && !host.frozen() && host.connected() &&
+         world.network->Open(host.index());
+}
+
+}  // namespace
+
+void Identity::OnCommit(const World&, const std::vector<controller::StoreChange>& changes) {
+  for (const controller::StoreChange& change : changes) {
+    const auto* record = std::get_if<controller::ReplicaRecord>(&change);
+    if (record == nullptr || record->node.value().empty()) {
+      continue;
+    }
+    const auto [it, added] = node_of_.emplace(record->id, record->node);
+    if (!added && it->second != record->node) {
+      sink_->Break(kInvariant, absl::StrCat(ToString(record->id), " moves from node ", it->second.value(),
+                                            " to ", record->node.value()));
+    }
+  }
+}
+
+void Identity::OnContainer(int host, ReplicaId id) {
+  const auto [it, added] = host_of_.emplace(id, host);
+  if (!added && it->second != host) {
+    sink_->Break(kInvariant, absl::StrCat(ToString(id), " has a container on host", host,
+                                          " and had one on host", it->second));
+  }
+}
+
+void Identity::OnStarted(const World& world, int host, const Box& box) {
+  if (box.container.service != "db") {
+    return;
+  }
+  for (const auto& other : world.hosts) {
+    for (const auto& [id, b] : other->engine().boxes()) {
+      if (b.container.service == "db" && b.container.status == agent::Container::Status::kRunning &&
+          id != box.container.replica) {
+        sink_->Break("6 (data is never shared)",
+                     absl::StrCat("db starts as ", ToString(box.container.replica), " on host", host,
+                                  " while ", ToString(id), " runs on ", other->name()));
+      }
+    }
+  }
+}
+
+void Identity::OnSecond(const World& world) {
+  for (const auto& host : world.hosts) {
+    Health& health = healthy_[host->index()];
+    const std::pair who(world.controller->process(), host->process());
+    if (!CanWork(world, *host) || health.who != who) {
+      health = {who, world.queue.now()};
+      continue;
+    }
+    if (world.queue.now() - health.since < kToldWithin) {
+      continue;
+    }
+    for (const auto& [id, record] : world.controller->store().replicas) {
+      if (record.node != host->node() || !record.superseded || !host->engine().boxes().contains(id)) {
+        continue;
+      }
+      const auto& remove = host->disk().remove;
+      if (std::none_of(remove.begin(), remove.end(), [&](const auto& r) { return r.id == id; })) {
+        sink_->Break(kInvariant,
+                     absl::StrCat("superseded ", ToString(id), " on ", host->name(),
+                                  " is not told to stop within ", absl::FormatDuration(kToldWithin)));
+      }
+    }
+  }
+}
+
+}  // namespace drover::sim

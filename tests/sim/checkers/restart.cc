@@ -1,0 +1,70 @@
+#include "tests/sim/checkers/restart.h"
+
+#include <memory>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "controller/core/core.h"
+#include "tests/sim/world.h"
+
+namespace drover::sim {
+namespace {
+
+constexpr char kInvariant[] = "10 (restart leads to the same desired state)";
+constexpr uint64_t kEvery = 10;  // commits
+
+}  // namespace
+
+void Restart::OnCommitted(const World& world) {
+  if (++commits_ % kEvery != 0) {
+    return;
+  }
+  const ControllerHost& host = *world.controller;
+  controller::Core core(controller::CoreOptions{}, host.store().State(),
+                        controller::CoreStart{.now = host.LocalNow(),
+                                              .wall = host.Wall(),
+                                              .epoch = Epoch(host.store().epoch.value() + 1),
+                                              .seed = commits_});
+  core.Step(controller::Tick{.now = host.LocalNow(), .wall = host.Wall()});
+  const controller::Ready ready = core.TakeReady();
+  if (ready.view) {
+    Compare(world, *ready.view, "a core started from the store");
+  }
+}
+
+void Restart::OnView(const World& world, const controller::View& view) {
+  Compare(world, view, "the running core");
+}
+
+void Restart::Compare(const World& world, const controller::View& view, const char* who) {
+  const Store& store = world.controller->store();
+  for (const auto& [key, record] : store.services) {
+    const auto it = view.services.find(key);
+    if (it == view.services.end()) {
+      sink_->Break(kInvariant, absl::StrCat(who, " does not know ", ToString(key)));
+    } else if (it->second->record.desired != record.desired) {
+      sink_->Break(kInvariant, absl::StrCat(who, " wants ", it->second->record.desired, " of ", ToString(key),
+                                            ", the store says ", record.desired));
+    }
+  }
+  std::set<ReplicaId> shown;
+  for (const auto& [key, service] : view.services) {
+    for (const controller::ReplicaView& replica : service->replicas) {
+      const ReplicaId id = replica.record.id;
+      shown.insert(id);
+      const auto it = store.replicas.find(id);
+      if (it == store.replicas.end() || it->second.node != replica.record.node) {
+        sink_->Break(kInvariant,
+                     absl::StrCat(who, " has ", ToString(id), " of ", ToString(key), ", the store has not"));
+      }
+    }
+  }
+  for (const auto& [id, record] : store.replicas) {
+    if (!shown.contains(id)) {
+      sink_->Break(kInvariant,
+                   absl::StrCat(who, " does not show ", ToString(id), " of ", ToString(record.service)));
+    }
+  }
+}
+
+}  // namespace drover::sim

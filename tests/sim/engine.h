@@ -1,0 +1,78 @@
+// The container engine of one host: what runs, how long its calls take, how they fail. It survives
+// the agent's process; a reboot takes everything down.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/core/core.h"
+#include "common/prng.h"
+
+namespace drover::sim {
+
+class World;
+
+// A container, and what only the world knows of it.
+struct Box {
+  agent::Container container;
+  Instant ready_at;  // while it runs: from when its check passes
+  uint64_t run = 0;  // raised by every start and exit: an older timer of it means nothing
+};
+
+class Engine {
+ public:
+  using Done = std::function<void(agent::ActionDone)>;
+  using Changed = std::function<void(ReplicaId, bool by_hand)>;
+
+  // `changed` is told of every change, as the engine's event stream would.
+  Engine(World* world, int host, Changed changed);
+
+  // Carries `action` out in virtual time and calls `done` at its end; `now` is left to the receiver.
+  void Execute(const agent::Action& action, const ClusterId& cluster, const Done& done);
+
+  void SetAway(bool away) { away_ = away; }
+
+  bool away() const { return away_; }
+
+  // Everything stops; calls under way end nowhere.
+  void Reboot();
+
+  // A container ends by itself. False: it does not run.
+  bool Crash(ReplicaId id, int32_t exit_code, bool oom);
+
+  // `docker rm -f`
+  void RemoveByHand(ReplicaId id);
+
+  const std::map<ReplicaId, Box>& boxes() const { return boxes_; }
+
+  std::vector<agent::Container> List() const;
+  bool IsReady(const Box& box) const;
+  // Containers of `service` that run (and pass their check).
+  int64_t CountReady(const std::string& service) const;
+  int64_t CountRunning(const std::string& service) const;
+
+ private:
+  Duration Latency(const agent::Action& action);
+  Duration StopTime(const agent::Action& action);
+  void Finish(const agent::Action& action, const ClusterId& cluster, Duration took, const Done& done,
+              absl::Status status, bool happens);
+  void Create(const agent::Action& action, const ClusterId& cluster, agent::ActionDone& done);
+  void Start(Box& box);
+  void Exit(Box& box, int32_t exit_code, bool oom);
+  void BecomeHealthy(ReplicaId id, uint64_t run);
+
+  World* world_;
+  int host_;
+  Changed changed_;
+  Prng prng_;
+  bool away_ = false;
+  uint64_t boot_ = 1;
+  uint64_t next_container_ = 1;
+  std::map<ReplicaId, Box> boxes_;
+  std::map<std::string, bool> images_;
+};
+
+}  // namespace drover::sim
