@@ -1,0 +1,358 @@
+#include "controller/core/autoscale/decide.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/check.h"
+#include "controller/core/autoscale/average_value.h"
+#include "controller/core/autoscale/rate.h"
+#include "controller/core/autoscale/stabilize.h"
+#include "controller/core/autoscale/utilization.h"
+#include "controller/core/autoscale/wish.h"
+
+namespace drover::controller {
+namespace {
+
+using Kind = SignalSpec::Kind;
+
+struct SignalWords {
+  const char* name;
+  const char* unit;
+};
+
+SignalWords WordsOf(Kind kind) {
+  switch (kind) {
+    case Kind::kCpu:
+      return {"cpu", "%"};
+    case Kind::kMemory:
+      return {"memory", "%"};
+    case Kind::kQueue:
+      return {"queue", "jobs per replica"};
+    case Kind::kInFlight:
+      return {"in_flight", "requests per replica"};
+    case Kind::kRate:
+      return {"rate", "requests/s per replica"};
+    case Kind::kLatency:
+      return {"latency", "s"};
+    case Kind::kBacklog:
+      return {"backlog", "connections per replica"};
+    case Kind::kSchedule:
+      return {"schedule", "replicas"};
+    case Kind::kForecast:
+      return {"forecast", "per replica"};
+    case Kind::kExternal:
+      return {"external", "per replica"};
+  }
+  return {"", ""};
+}
+
+bool IsUtilization(Kind kind) { return kind == Kind::kCpu || kind == Kind::kMemory; }
+
+// ---- signals ----------------------------------------------------------------------------------------
+
+Wish WishOf(const SignalSpec& signal, const SignalInput& measured, const DecideInput& input) {
+  if (IsUtilization(signal.kind)) {
+    return UtilizationWish(measured.replicas, {.target = signal.target,
+                                               .tolerance = input.spec->tolerance,
+                                               .current = input.current,
+                                               .believe_when_ready_only = signal.kind == Kind::kCpu});
+  }
+  return AverageValueWish(measured.total, measured.unknown_reason,
+                          {.target = signal.target,
+                           .activation = signal.activation,
+                           .tolerance = input.spec->tolerance,
+                           .current = input.current});
+}
+
+SignalDecision Explained(const SignalSpec& signal, const SignalInput& measured, const Wish& wish) {
+  const SignalWords words = WordsOf(signal.kind);
+  SignalDecision decision;
+  decision.name = signal.queue.empty() ? words.name : absl::StrCat(words.name, " ", signal.queue);
+  decision.value = wish.value;
+  decision.unknown_reason = wish.unknown_reason;
+  decision.target = signal.target;
+  decision.unit = words.unit;
+  decision.age = measured.age;
+  decision.wish = wish.wish;
+  decision.formula = wish.formula;
+  return decision;
+}
+
+// What all signals say together.
+struct Combined {
+  int64_t wish = 0;  // largest; the current count when no signal is known
+  const Wish* winner = nullptr;
+  std::string winner_name;
+  std::vector<std::string> unknown;  // "queue thumbs: no answer"
+  bool has_queue = false;
+  bool queue_unknown = false;
+  bool work = false;                  // some queue is above its activation
+  bool only_queues_need_more = true;  // no other signal asks for more than one
+};
+
+Combined Combine(const std::vector<Wish>& wishes, const DecideInput& input, const Decision& decision) {
+  Combined all;
+  all.wish = input.current;
+  for (size_t i = 0; i < wishes.size(); ++i) {
+    const SignalSpec& signal = input.spec->signals[i];
+    const Wish& wish = wishes[i];
+    const bool queue = !IsUtilization(signal.kind);
+    all.has_queue |= queue;
+    if (!wish.wish.has_value()) {
+      all.unknown.push_back(absl::StrCat(decision.signals[i].name, ": ", wish.unknown_reason));
+      all.queue_unknown |= queue;
+      continue;
+    }
+    all.work |= queue && *wish.value > signal.activation;
+    all.only_queues_need_more &= queue || *wish.wish <= 1;
+    if (all.winner == nullptr || *wish.wish > all.wish) {
+      all.winner = &wish;
+      all.winner_name = decision.signals[i].name;
+      all.wish = *wish.wish;
+    }
+  }
+  return all;
+}
+
+// ---- idle to zero, and back -------------------------------------------------------------------------
+
+struct Idle {
+  bool over = false;               // the service may go to zero now
+  bool woken = false;              // work has come while it was at zero
+  std::optional<Instant> ends_at;  // when idling goes on: the instant at which it is over
+  int64_t floor = 0;               // least count now
+};
+
+Idle IdleOf(const DecideInput& input, const Combined& all, ScalingHistory& history) {
+  const AutoscaleSpec& spec = *input.spec;
+  // Work may have passed unseen while a queue was unknown: idling starts anew.
+  if (all.work || all.queue_unknown) {
+    history.last_work = input.now;
+  }
+  Idle idle;
+  idle.woken = input.current == 0 && all.work;
+  idle.floor = spec.min;
+  if (spec.min > 0) {
+    return idle;
+  }
+  if (!all.has_queue || input.current == 0) {
+    idle.floor = !all.has_queue || all.work ? 1 : 0;
+    return idle;
+  }
+  idle.floor = 1;
+  if (all.work || !all.unknown.empty() || !all.only_queues_need_more) {
+    return idle;
+  }
+  const Instant end = history.last_work.value_or(history.since) + spec.idle;
+  idle.over = input.now >= end;
+  if (idle.over) {
+    idle.floor = 0;
+  } else {
+    idle.ends_at = end;
+  }
+  return idle;
+}
+
+// ---- the chain of steps -----------------------------------------------------------------------------
+
+// The count on its way from wish to result; notes each step that changes it.
+class Steps {
+ public:
+  Steps(Decision* decision, int64_t value) : decision_(decision), value_(value) {}
+
+  int64_t value() const { return value_; }
+
+  // Sets the count; a change is noted with its detail and gives the decision its reason.
+  void Set(const char* name, int64_t after, const char* reason, std::string detail) {
+    if (after != value_) {
+      Note(name, after, reason, std::move(detail));
+    }
+  }
+
+  // The same, also worth a line where the count does not change.
+  void Note(const char* name, int64_t after, const char* reason, std::string detail) {
+    decision_->clamps.push_back(
+        {.name = name, .before = value_, .after = after, .detail = std::move(detail)});
+    decision_->reason = reason;
+    value_ = after;
+  }
+
+ private:
+  Decision* decision_;
+  int64_t value_;
+};
+
+void NoteDue(std::optional<Instant>& due, std::optional<Instant> at) {
+  if (at && (!due || *at < *due)) {
+    due = at;
+  }
+}
+
+// Notes why the winning signal does not get what its formula says, before anything else is applied.
+void NoteHeldWish(const Combined& all, Decision& decision) {
+  if (all.winner != nullptr && !all.winner->held_by.empty() && all.winner->raw != all.winner->wish) {
+    decision.clamps.push_back({.name = all.winner->held_by,
+                               .before = *all.winner->raw,
+                               .after = *all.winner->wish,
+                               .detail = absl::StrCat(all.winner_name, ": ", all.winner->held_detail)});
+  }
+}
+
+// Partial knowledge may scale up, never down (R4.2).
+void HoldUnknown(const DecideInput& input, const Combined& all, Steps& steps, Decision& decision) {
+  if (all.unknown.empty()) {
+    return;
+  }
+  const std::string detail = absl::StrJoin(all.unknown, "; ");
+  if (steps.value() < input.current) {
+    steps.Set("unknown", input.current, "SignalUnknown", detail);
+  } else if (all.winner == nullptr) {
+    decision.reason = "SignalUnknown";
+  }
+}
+
+// What windows remember of this evaluation. The wish before an unknown time stays believed through it.
+void RememberWish(const DecideInput& input, const Combined& all, ScalingHistory& history) {
+  int64_t value = all.wish;
+  if (!all.unknown.empty() && all.wish <= input.current) {
+    value = history.recommendations.empty() ? input.current : history.recommendations.back().value;
+  }
+  Remember(history.recommendations, {.at = input.now, .value = value},
+           std::max(input.spec->up.stabilization, input.spec->down.stabilization));
+}
+
+std::optional<Instant> ApplyStabilization(const DecideInput& input, const ScalingHistory& history,
+                                          Steps& steps) {
+  std::deque<Recommendation> earlier = history.recommendations;
+  earlier.push_front({.at = history.since, .value = history.count_at_start});
+  const AutoscaleSpec& spec = *input.spec;
+  const Stabilized held = Stabilize({.current = input.current,
+                                     .recommended = steps.value(),
+                                     .up_window = spec.up.stabilization,
+                                     .down_window = spec.down.stabilization,
+                                     .now = input.now},
+                                    earlier);
+  const bool down = held.value > steps.value();
+  const Duration window = down ? spec.down.stabilization : spec.up.stabilization;
+  steps.Set("stabilization", held.value, down ? "ScaleDownStabilized" : "ScaleUpStabilized",
+            absl::StrCat(down ? "largest" : "smallest", " wish of the last ", absl::FormatDuration(window),
+                         " decides"));
+  return held.until;
+}
+
+std::optional<Instant> ApplyRate(const DecideInput& input, const ScalingHistory& history, Steps& steps) {
+  const bool up = steps.value() > input.current;
+  if (steps.value() == input.current) {
+    return std::nullopt;
+  }
+  const RateLimit rate = up ? UpLimit(input.current, input.spec->up, history.changes, input.now)
+                            : DownLimit(input.current, input.spec->down, history.changes, input.now);
+  if (!rate.limit) {
+    return std::nullopt;
+  }
+  const int64_t allowed = up ? std::min(steps.value(), *rate.limit) : std::max(steps.value(), *rate.limit);
+  if (allowed == steps.value()) {
+    return std::nullopt;
+  }
+  steps.Set("rate", allowed, up ? "ScaleUpLimit" : "ScaleDownLimit", rate.detail);
+  return rate.until;
+}
+
+// What people and the state of the cluster impose on the signals' answer (R10.1, R2.5).
+void ApplyOperators(const DecideInput& input, Steps& steps, Decision& decision) {
+  if (input.held) {
+    steps.Set("hold", *input.held, "Held", "count set by hand");
+    decision.reason = "Held";
+  } else if (input.pause_down_only) {
+    steps.Set("paused", std::max(steps.value(), input.current), "Paused", "paused by hand, downwards only");
+  } else if (input.paused) {
+    steps.Set("paused", input.current, "Paused", "paused by hand");
+    decision.reason = "Paused";
+  }
+  if (input.scale_down_blocked) {
+    steps.Set("blocked", std::max(steps.value(), input.current), "Blocked", input.blocked_reason);
+  }
+}
+
+std::string FloorDetail(const DecideInput& input, const Idle& idle) {
+  if (input.spec->min > 0 || input.held) {
+    return absl::StrCat("min is ", input.spec->min);
+  }
+  if (idle.ends_at) {
+    return absl::StrCat("to 0 only after ", absl::FormatDuration(input.spec->idle), " without work, ",
+                        absl::FormatDuration(absl::Ceil(*idle.ends_at - input.now, absl::Seconds(1))),
+                        " to go");
+  }
+  return "to 0 only without work in a queue that is known";
+}
+
+void ApplyBounds(const DecideInput& input, const Idle& idle, Steps& steps) {
+  const int64_t floor = input.held ? input.spec->min : idle.floor;
+  steps.Set("min", std::max(steps.value(), floor), "TooFewReplicas", FloorDetail(input, idle));
+  steps.Set("max", std::min(steps.value(), input.spec->max), "TooManyReplicas",
+            absl::StrCat("max is ", input.spec->max));
+}
+
+// Window, idling and rate: the part of the chain that depends on history.
+std::optional<Instant> ApplyHistory(const DecideInput& input, const Idle& idle, const ScalingHistory& history,
+                                    Steps& steps, Decision& decision) {
+  std::optional<Instant> due;
+  if (idle.over) {
+    steps.Note("idle", 0, "IdleToZero", absl::StrCat("no work for ", absl::FormatDuration(input.spec->idle)));
+  } else {
+    NoteDue(due, ApplyStabilization(input, history, steps));
+  }
+  NoteDue(due, ApplyRate(input, history, steps));
+  if (idle.woken) {
+    steps.Set("wake", std::max<int64_t>(steps.value(), 1), "WokenFromZero", "work has come");
+    if (steps.value() == 1 || decision.reason == "DesiredWithinRange") {
+      decision.reason = "WokenFromZero";
+    }
+  }
+  return due;
+}
+
+}  // namespace
+
+DecideResult Decide(const DecideInput& input, ScalingHistory history) {
+  DROVER_CHECK(input.spec != nullptr);
+  DROVER_CHECK(input.signals.size() == input.spec->signals.size());
+  DecideResult result;
+  Decision& decision = result.decision;
+  decision.at = input.wall;
+  decision.service = input.service;
+  decision.current = input.current;
+  decision.reason = "DesiredWithinRange";
+
+  std::vector<Wish> wishes;
+  for (size_t i = 0; i < input.signals.size(); ++i) {
+    wishes.push_back(WishOf(input.spec->signals[i], input.signals[i], input));
+    decision.signals.push_back(Explained(input.spec->signals[i], input.signals[i], wishes.back()));
+  }
+  const Combined all = Combine(wishes, input, decision);
+  decision.winner = all.winner_name;
+  const Idle idle = IdleOf(input, all, history);
+  NoteHeldWish(all, decision);
+
+  Steps steps(&decision, all.wish);
+  HoldUnknown(input, all, steps, decision);
+  RememberWish(input, all, history);
+  result.due = ApplyHistory(input, idle, history, steps, decision);
+  NoteDue(result.due, idle.ends_at);
+  ApplyOperators(input, steps, decision);
+  ApplyBounds(input, idle, steps);
+  if (input.spec->dry_run) {
+    steps.Set("dry run", input.current, "DryRun", absl::StrCat("would have set ", steps.value()));
+    decision.reason = "DryRun";
+  }
+  decision.desired = steps.value();
+
+  RememberChange(history.changes, {.at = input.now, .change = decision.desired - input.current}, *input.spec);
+  result.history = std::move(history);
+  return result;
+}
+
+}  // namespace drover::controller

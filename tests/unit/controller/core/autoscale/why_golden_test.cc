@@ -1,0 +1,125 @@
+// The text of `drover why`, one file a situation under why/. DROVER_REWRITE=1 writes the files anew.
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/controller/core/autoscale/decide_builder.h"
+
+namespace drover::controller {
+namespace {
+
+void ExpectText(const Decision& decision, const std::string& name) {
+  // Tests run in the source folder.
+  const std::string path = "tests/unit/controller/core/autoscale/why/" + name + ".txt";
+  const std::string text = ToText(decision);
+  if (std::getenv("DROVER_REWRITE") != nullptr) {
+    std::ofstream(path) << text;
+    return;
+  }
+  std::ifstream file(path);
+  ASSERT_TRUE(file.good()) << path << " is missing; DROVER_REWRITE=1 writes it:\n" << text;
+  std::stringstream expected;
+  expected << file.rdbuf();
+  EXPECT_EQ(text, expected.str());
+}
+
+TEST(WhyGoldenTest, ScaleUpByQueue) {
+  ExpectText(Scene(1, 200, {Queue(10)}, 2, {Depth(120)}).Decide().decision, "scale_up_by_queue");
+}
+
+TEST(WhyGoldenTest, ScaleUpByCpuBesideAQuietQueue) {
+  ExpectText(Scene(2, 40, {Cpu(60), Queue(10)}, 2, {CpuAt(2, 85), Depth(3)}).Decide().decision,
+             "scale_up_by_cpu");
+}
+
+TEST(WhyGoldenTest, WithinTolerance) {
+  ExpectText(Scene(2, 40, {Cpu(60)}, 4, {CpuAt(4, 63)}).Decide().decision, "within_tolerance");
+}
+
+TEST(WhyGoldenTest, ScaleDownStabilized) {
+  ExpectText(Scene(1, 200, {Queue(10)}, 12, {Depth(15)}).Wished(40, 12).Decide().decision,
+             "scale_down_stabilized");
+}
+
+TEST(WhyGoldenTest, ScaleDown) {
+  ExpectText(Scene(1, 200, {Queue(10)}, 12, {Depth(15)}).Decide().decision, "scale_down");
+}
+
+TEST(WhyGoldenTest, ScaleUpLimit) {
+  Scene scene(1, 200, {Queue(10)}, 12, {Depth(900)});
+  scene.spec.up.policies = {{.unit = RatePolicy::Unit::kPercent, .amount = 50, .period = absl::Seconds(15)}};
+  ExpectText(scene.Decide().decision, "scale_up_limit");
+}
+
+TEST(WhyGoldenTest, TooManyReplicas) {
+  ExpectText(Scene(1, 20, {Queue(10)}, 12, {Depth(900)}).Decide().decision, "too_many_replicas");
+}
+
+TEST(WhyGoldenTest, QueueUnknown) {
+  ExpectText(Scene(1, 20, {Cpu(60), Queue(10)}, 4, {CpuAt(4, 5), NoDepth("redis:6379: connection refused")})
+                 .Decide()
+                 .decision,
+             "queue_unknown");
+}
+
+TEST(WhyGoldenTest, CpuWithMissingSamples) {
+  SignalInput cpu = CpuAt(9, 90);
+  cpu.replicas.push_back({.ready = true, .warming_up = false, .used = std::nullopt, .reserved = 1000});
+  cpu.replicas.push_back({.ready = true, .warming_up = true, .used = 2000, .reserved = 1000});
+  ExpectText(Scene(1, 40, {Cpu(60)}, 11, {cpu}).Decide().decision, "cpu_missing_samples");
+}
+
+TEST(WhyGoldenTest, IdleNotYet) {
+  Scene scene(0, 200, {Queue(10)}, 1, {Depth(0)});
+  ExpectText(scene.WorkedAgo(100).Decide().decision, "idle_not_yet");
+}
+
+TEST(WhyGoldenTest, IdleToZero) {
+  Scene scene(0, 200, {Queue(10)}, 1, {Depth(0)});
+  ExpectText(scene.WorkedAgo(300).Decide().decision, "idle_to_zero");
+}
+
+TEST(WhyGoldenTest, WokenFromZero) {
+  ExpectText(Scene(0, 200, {Queue(10)}, 0, {Depth(1)}).Decide().decision, "woken_from_zero");
+}
+
+TEST(WhyGoldenTest, Paused) {
+  Scene scene(1, 200, {Queue(10)}, 2, {Depth(120)});
+  scene.input.paused = true;
+  ExpectText(scene.Decide().decision, "paused");
+}
+
+TEST(WhyGoldenTest, Held) {
+  Scene scene(1, 200, {Queue(10)}, 2, {Depth(120)});
+  scene.input.held = 5;
+  ExpectText(scene.Decide().decision, "held");
+}
+
+TEST(WhyGoldenTest, Blocked) {
+  Scene scene(1, 200, {Queue(10)}, 5, {Depth(0)});
+  scene.input.scale_down_blocked = true;
+  scene.input.blocked_reason = "MassLossHold: 3 of 4 nodes are silent";
+  ExpectText(scene.Decide().decision, "blocked");
+}
+
+TEST(WhyGoldenTest, DryRun) {
+  Scene scene(1, 200, {Queue(10)}, 2, {Depth(120)});
+  scene.spec.dry_run = true;
+  ExpectText(scene.Decide().decision, "dry_run");
+}
+
+TEST(WhyGoldenTest, WithChoices) {
+  Decision decision = Scene(1, 200, {Queue(10)}, 2, {Depth(35)}).Decide().decision;
+  decision.choices = {
+      {.replica = ReplicaId(0xa1b2c3d4e5f60718),
+       .action = "start",
+       .node = NodeId("5f3e9a1c2b4d6e80"),
+       .why = "most free CPU: 3.5 of 4"},
+      {.replica = ReplicaId(0x1), .action = "recall", .node = NodeId(), .why = "was draining"}};
+  ExpectText(decision, "with_choices");
+}
+
+}  // namespace
+}  // namespace drover::controller
