@@ -59,10 +59,8 @@ std::string ListenProblem(const std::string& listen) {
   return problem;
 }
 
-void LogFromGrpc(gpr_log_func_args* args) {
-  const LogLevel level = args->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kWarning : LogLevel::kDebug;
-  Log(level, "gRPC", {{"text", args->message}});
-}
+// What of it matters is told in our own words where it is handled.
+void LogFromGrpc(gpr_log_func_args* args) { Log(LogLevel::kDebug, "gRPC", {{"text", args->message}}); }
 
 void SetChannelArguments(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(16 << 20);
@@ -89,7 +87,7 @@ class Server : public AgentServer, public AgentStreamOwner {
 
   ~Server() override { Stop(); }
 
-  absl::Status Listen() {
+  absl::Status Listen() override {
     gpr_set_log_function(LogFromGrpc);
     std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
     if (options_.tls.has_value()) {
@@ -315,6 +313,10 @@ void Server::Send(Order order) {
       last = true;
       break;
     case v1::ControllerMessage::kAssignment:
+      if (HasSingleton(message.assignment())) {
+        const std::lock_guard lock(mutex_);
+        heartbeats_.insert(stream->id());
+      }
       SendSecrets(*stream, message.assignment());
       replaces = message.assignment().base_revision() == 0 ? Replaces::kAssignments : Replaces::kNothing;
       break;
@@ -346,10 +348,6 @@ void Server::Welcomed(const StreamPtr& stream, const NodeId& node) {
 }
 
 void Server::SendSecrets(AgentStream& stream, const v1::Assignment& assignment) {
-  if (HasSingleton(assignment)) {
-    const std::lock_guard lock(mutex_);
-    heartbeats_.insert(stream.id());
-  }
   v1::ControllerMessage out;
   for (const v1::ServiceContext& service : assignment.services()) {
     for (const v1::FileDigest& file : service.files()) {
@@ -531,10 +529,8 @@ void Server::Stop() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<AgentServer>> AgentServer::Start(Options options) {
-  auto server = std::make_unique<Server>(std::move(options));
-  RETURN_IF_ERROR(server->Listen());
-  return std::unique_ptr<AgentServer>(std::move(server));
+std::unique_ptr<AgentServer> AgentServer::Create(Options options) {
+  return std::make_unique<Server>(std::move(options));
 }
 
 }  // namespace drover::controller

@@ -34,10 +34,11 @@ class AgentServer : public AgentLink {
     std::function<void(Event)> post;                 // thread-safe; to the loop
   };
 
-  // Listens when it returns. Errors: Unavailable (address in use or not ours), InvalidArgument (TLS
-  // files), each with what would be right.
-  static absl::StatusOr<std::unique_ptr<AgentServer>> Start(Options options);
+  static std::unique_ptr<AgentServer> Create(Options options);
 
+  // Once. Errors: Unavailable (address in use or not ours), InvalidArgument (TLS files), each with
+  // what would be right.
+  virtual absl::Status Listen() = 0;
   // The port that it listens on.
   virtual int port() const = 0;
   // Thread-safe; dropped when the order's stream is closed.

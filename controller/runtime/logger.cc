@@ -5,8 +5,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
@@ -69,13 +69,23 @@ std::string JsonLine(const std::string& time, LogLevel level, absl::string_view 
   return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
+// In double quotes where a reader could mistake the end of the value; line breaks never stay.
+std::string Quoted(const std::string& value) {
+  if (!value.empty() && value.find_first_of(" \"\\\n\r\t=") == std::string::npos) {
+    return value;
+  }
+  return absl::StrCat(
+      "\"",
+      absl::StrReplaceAll(value,
+                          {{"\\", "\\\\"}, {"\"", "\\\""}, {"\n", "\\n"}, {"\r", "\\r"}, {"\t", "\\t"}}),
+      "\"");
+}
+
 std::string TextLine(const std::string& time, LogLevel level, absl::string_view message,
                      std::initializer_list<LogField> fields) {
   std::string line = absl::StrCat(time, " ", Name(level), " ", message);
   for (const LogField& field : fields) {
-    const bool plain = !field.value.empty() && field.value.find_first_of(" \"\n\t=") == std::string::npos;
-    absl::StrAppend(&line, " ", field.key, "=",
-                    plain ? field.value : absl::StrCat("\"", absl::Utf8SafeCEscape(field.value), "\""));
+    absl::StrAppend(&line, " ", field.key, "=", Quoted(field.value));
   }
   return line;
 }
