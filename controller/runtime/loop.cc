@@ -1,7 +1,5 @@
 #include "controller/runtime/loop.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -13,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "common/check.h"
 #include "common/status.h"
+#include "controller/runtime/logger.h"
 
 namespace drover::controller {
 namespace {
@@ -39,12 +38,6 @@ bool SetRequest(Event& event, RequestId request) {
 }
 
 }  // namespace
-
-Instant Now() {
-  timespec now{};
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  return Instant::FromNanoseconds(int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec);
-}
 
 class Loop::Impl {
  public:
@@ -226,6 +219,8 @@ class Loop::Impl {
       return;
     }
     const std::string error(status.message());
+    Log(LogLevel::kError, "the state can't be written; nothing new is decided until it can",
+        {{"reason", error}});
     core_.Step(StoreHealth{.now = Now(), .writable = false, .error = error});
     const std::lock_guard lock(published_mutex_);
     store_problem_ = absl::UnavailableError(absl::StrCat("the state can't be written: ", error));
@@ -241,6 +236,7 @@ class Loop::Impl {
     if (!std::exchange(store_failing_, false)) {
       return;
     }
+    Log(LogLevel::kInfo, "the state can be written again");
     core_.Step(StoreHealth{.now = Now(), .writable = true, .error = ""});
     const std::lock_guard lock(published_mutex_);
     store_problem_ = absl::OkStatus();

@@ -1,0 +1,150 @@
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "controller/config/raw.h"
+
+namespace drover::controller::raw {
+namespace {
+
+// What may stand below a key; empty: a scalar.
+std::set<std::string> ChildrenOf(const std::string& path) {
+  std::set<std::string> out;
+  const std::string prefix = path.empty() ? "" : path + ".";
+  for (const std::string& key : KnownKeys()) {
+    if (key.compare(0, prefix.size(), prefix) == 0 && key.size() > prefix.size()) {
+      out.insert(key.substr(prefix.size(), key.find('.', prefix.size()) - prefix.size()));
+    }
+  }
+  return out;
+}
+
+bool IsScalarKey(const std::string& path) {
+  const std::vector<std::string> keys = KnownKeys();
+  return std::binary_search(keys.begin(), keys.end(), path);
+}
+
+size_t EditDistance(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) {
+    row[j] = j;
+  }
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+std::string Nearest(const std::string& name, const std::set<std::string>& known) {
+  const auto nearest = std::min_element(known.begin(), known.end(), [&](const auto& a, const auto& b) {
+    return EditDistance(name, a) < EditDistance(name, b);
+  });
+  if (nearest != known.end() && EditDistance(name, *nearest) <= 1 + name.size() / 3) {
+    return absl::StrCat("did you mean \"", *nearest, "\"?");
+  }
+  return absl::StrCat("known here: ", absl::StrJoin(known, ", "));
+}
+
+class Reader {
+ public:
+  explicit Reader(const std::string& file) : file_(file) {}
+
+  void Read(const YAML::Node& node, const std::string& path) {
+    const std::set<std::string> children = ChildrenOf(path);
+    if (node.IsMap() && !children.empty()) {
+      return ReadMap(node, path, children);
+    }
+    const std::string place = PlaceOf(node.Mark());
+    if (node.IsScalar() && IsScalarKey(path)) {
+      config_.values[path] = {node.Scalar(), place};
+    } else if (IsScalarKey(path)) {
+      Fault(place, path, "must be a single value");
+    } else if (path.empty()) {
+      Fault(place, "", absl::StrCat("must be a map with ", absl::StrJoin(children, ", ")));
+    } else {
+      Fault(place, path, absl::StrCat("must be a map with ", absl::StrJoin(children, ", ")));
+    }
+  }
+
+  void Fault(const std::string& place, const std::string& path, const std::string& text) {
+    config_.faults.push_back(path.empty() ? absl::StrCat(place, ": ", text)
+                                          : absl::StrCat(place, ": ", path, ": ", text));
+  }
+
+  std::string PlaceOf(const YAML::Mark& mark) const {
+    return mark.is_null() ? file_ : absl::StrCat(file_, ":", mark.line + 1, ":", mark.column + 1);
+  }
+
+  Config Take() { return std::move(config_); }
+
+ private:
+  void ReadMap(const YAML::Node& node, const std::string& path, const std::set<std::string>& children) {
+    std::set<std::string> seen;
+    for (const auto& entry : node) {
+      const std::string place = PlaceOf(entry.first.Mark());
+      if (!entry.first.IsScalar()) {
+        Fault(place, path, "a key must be a plain word");
+        continue;
+      }
+      const std::string key = entry.first.Scalar();
+      const std::string below = path.empty() ? key : absl::StrCat(path, ".", key);
+      if (children.count(key) == 0) {
+        Fault(place, below, absl::StrCat("unknown key; ", Nearest(key, children)));
+      } else if (!seen.insert(key).second) {
+        Fault(place, below, "is given twice; keep one of them");
+      } else {
+        Read(entry.second, below);
+      }
+    }
+  }
+
+  const std::string file_;
+  Config config_;
+};
+
+}  // namespace
+
+std::vector<std::string> KnownKeys() {
+  return {"assumed.cpu",
+          "assumed.memory",
+          "drain_blocked_after",
+          "events_kept",
+          "grpc.listen",
+          "http.listen",
+          "log.format",
+          "log.level",
+          "mass_hold",
+          "report_interval",
+          "settle.connected",
+          "settle.disconnected",
+          "state_dir",
+          "tls",
+          "tls.ca",
+          "tls.cert",
+          "tls.key"};
+}
+
+Config Parse(const std::string& text, const std::string& file) {
+  Reader reader(file);
+  try {
+    const YAML::Node root = YAML::Load(text);
+    if (!root.IsNull()) {
+      reader.Read(root, "");
+    }
+  } catch (const YAML::Exception& e) {
+    reader.Fault(reader.PlaceOf(e.mark), "", absl::StrCat("is not YAML: ", e.msg));
+  }
+  return reader.Take();
+}
+
+}  // namespace drover::controller::raw

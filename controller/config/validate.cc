@@ -1,0 +1,258 @@
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "common/status.h"
+#include "controller/config/config.h"
+
+namespace drover::controller {
+namespace {
+
+// Reads one key after the other and remembers every fault.
+class Checker {
+ public:
+  explicit Checker(const raw::Config& raw) : raw_(raw), faults_(raw.faults) {}
+
+  const raw::Value* Find(const std::string& key) const {
+    const auto it = raw_.values.find(key);
+    return it == raw_.values.end() ? nullptr : &it->second;
+  }
+
+  void Fault(const std::string& key, const std::string& text) {
+    const raw::Value* value = Find(key);
+    faults_.push_back(value == nullptr ? absl::StrCat(key, ": ", text)
+                                       : absl::StrCat(value->place, ": ", key, ": ", text));
+  }
+
+  void Text(const std::string& key, std::string& out) {
+    if (const raw::Value* value = Find(key)) {
+      if (value->text.empty()) {
+        Fault(key, absl::StrCat("is empty; leave it out for ", out));
+      } else {
+        out = value->text;
+      }
+    }
+  }
+
+  void OneOf(const std::string& key, const std::vector<std::string>& words, std::string& out) {
+    if (const raw::Value* value = Find(key)) {
+      if (std::find(words.begin(), words.end(), value->text) == words.end()) {
+        Fault(key, absl::StrCat("\"", value->text, "\" is not one of ", absl::StrJoin(words, ", ")));
+      } else {
+        out = value->text;
+      }
+    }
+  }
+
+  void Time(const std::string& key, Duration least, Duration most, Duration& out) {
+    const raw::Value* value = Find(key);
+    if (value == nullptr) {
+      return;
+    }
+    Duration parsed;
+    if (!absl::ParseDuration(value->text, &parsed) || parsed < least || parsed > most) {
+      Fault(key,
+            absl::StrCat("\"", value->text, "\" must be a duration of ", absl::FormatDuration(least), " to ",
+                         absl::FormatDuration(most), ", written like ", absl::FormatDuration(out)));
+    } else {
+      out = parsed;
+    }
+  }
+
+  void Count(const std::string& key, size_t least, size_t most, size_t& out) {
+    const raw::Value* value = Find(key);
+    if (value == nullptr) {
+      return;
+    }
+    size_t parsed = 0;
+    if (!absl::SimpleAtoi(value->text, &parsed) || parsed < least || parsed > most) {
+      Fault(key, absl::StrCat("\"", value->text, "\" must be a whole number of ", least, " to ", most));
+    } else {
+      out = parsed;
+    }
+  }
+
+  void Cpu(const std::string& key, MilliCpu& out) {
+    const raw::Value* value = Find(key);
+    double parsed = 0;
+    if (value == nullptr) {
+      return;
+    }
+    if (!absl::SimpleAtod(value->text, &parsed) || !(parsed >= 0.001) || parsed > 1024) {
+      Fault(key, absl::StrCat("\"", value->text, "\" must be a number of CPUs from 0.001 to 1024, like 0.5"));
+    } else {
+      out = MilliCpu(std::llround(parsed * 1000));
+    }
+  }
+
+  // "256MiB", "256M", "1g", bytes without a unit; as in Compose all units are powers of 1024.
+  void Size(const std::string& key, Bytes& out) {
+    const raw::Value* value = Find(key);
+    if (value == nullptr) {
+      return;
+    }
+    const size_t digits = std::min(value->text.find_first_not_of("0123456789"), value->text.size());
+    std::string unit = value->text.substr(digits);
+    std::transform(unit.begin(), unit.end(), unit.begin(), [](unsigned char c) { return std::tolower(c); });
+    int shift = -1;
+    for (const auto& [name, bits] : {std::pair{"", 0},
+                                     {"b", 0},
+                                     {"k", 10},
+                                     {"kb", 10},
+                                     {"kib", 10},
+                                     {"m", 20},
+                                     {"mb", 20},
+                                     {"mib", 20},
+                                     {"g", 30},
+                                     {"gb", 30},
+                                     {"gib", 30}}) {
+      shift = unit == name ? bits : shift;
+    }
+    int64_t number = 0;
+    if (shift < 0 || !absl::SimpleAtoi(value->text.substr(0, digits), &number) ||
+        number > (int64_t{1} << 50 >> shift) || (number << shift) < (1 << 20)) {
+      Fault(key, absl::StrCat("\"", value->text, "\" must be a size of at least 1MiB, like 256MiB"));
+    } else {
+      out = Bytes(number << shift);
+    }
+  }
+
+  void Listen(const std::string& key, std::string& out) {
+    Text(key, out);
+    if (const auto address = ParseAddress(out); !address.ok()) {
+      Fault(key, std::string(address.status().message()));
+    }
+  }
+
+  absl::Status Result() const {
+    return faults_.empty() ? absl::OkStatus() : absl::InvalidArgumentError(absl::StrJoin(faults_, "\n"));
+  }
+
+ private:
+  const raw::Config& raw_;
+  std::vector<std::string> faults_;
+};
+
+void CheckTls(Checker& checker, Config& config) {
+  const raw::Value* off = checker.Find("tls");
+  if (off != nullptr && off->text != "off") {
+    checker.Fault("tls", absl::StrCat("\"", off->text, "\" must be off, or a map with cert, key and ca"));
+  }
+  Config::Tls tls;
+  bool given = false;
+  for (const auto& [key, file] :
+       {std::pair{"tls.cert", &tls.cert}, {"tls.key", &tls.key}, {"tls.ca", &tls.ca}}) {
+    if (checker.Find(key) == nullptr) {
+      continue;
+    }
+    given = true;
+    checker.Text(key, *file);
+    if (!file->empty() && access(file->c_str(), R_OK) != 0) {
+      checker.Fault(key, absl::StrCat(*file, ": ", strerror(errno), "; give a PEM file that can be read"));
+    }
+  }
+  if (given) {
+    for (const auto& [key, file] :
+         {std::pair{"tls.cert", &tls.cert}, {"tls.key", &tls.key}, {"tls.ca", &tls.ca}}) {
+      if (checker.Find(key) == nullptr) {
+        checker.Fault(key, "is missing; tls needs cert, key and ca");
+      }
+    }
+    config.tls = tls;
+    return;
+  }
+  for (const auto& [key, listen] :
+       {std::pair{"grpc.listen", &config.grpc_listen}, {"http.listen", &config.http_listen}}) {
+    const auto address = ParseAddress(*listen);
+    if (!address.ok() || IsLoopback(address->host)) {
+      continue;
+    }
+    config.plain_beyond_loopback = true;
+    if (off == nullptr) {
+      checker.Fault(key, absl::StrCat(*listen,
+                                      " can be reached from other hosts; give tls: {cert, key, ca}, or write "
+                                      "tls: off where the network is trusted"));
+    }
+  }
+}
+
+}  // namespace
+
+bool IsLoopback(const std::string& host) {
+  return host == "localhost" || host == "::1" || absl::StartsWith(host, "127.");
+}
+
+absl::StatusOr<Address> ParseAddress(const std::string& text) {
+  const auto fault = [&text](absl::string_view right) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" is no ADDRESS:PORT; ", right));
+  };
+  const size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) {
+    return fault("write it like 127.0.0.1:7400");
+  }
+  Address out;
+  out.host = text.substr(0, colon);
+  if (out.host.front() == '[' && out.host.back() == ']') {
+    out.host = out.host.substr(1, out.host.size() - 2);
+  } else if (out.host.find(':') != std::string::npos) {
+    return fault("put an IPv6 address into brackets: [::1]:7400");
+  }
+  if (!absl::SimpleAtoi(text.substr(colon + 1), &out.port) || out.port < 0 || out.port > 65535) {
+    return fault("the port must be 1 to 65535, or 0 for any free one");
+  }
+  return out;
+}
+
+absl::StatusOr<Config> Validate(const raw::Config& raw) {
+  Checker checker(raw);
+  Config config;
+  checker.Text("state_dir", config.state_dir);
+  if (config.state_dir.front() != '/') {
+    checker.Fault("state_dir", absl::StrCat("\"", config.state_dir, "\" must be an absolute path"));
+  }
+  checker.Listen("grpc.listen", config.grpc_listen);
+  checker.Listen("http.listen", config.http_listen);
+  CheckTls(checker, config);
+  checker.OneOf("log.level", {"debug", "info", "warning", "error"}, config.log_level);
+  std::string format = "text";
+  checker.OneOf("log.format", {"text", "json"}, format);
+  config.log_json = format == "json";
+  checker.Count("events_kept", 100, 1'000'000, config.events_kept);
+  CoreOptions& core = config.core;
+  checker.Time("report_interval", absl::Milliseconds(100), absl::Minutes(1), core.report_interval);
+  checker.Time("settle.connected", absl::ZeroDuration(), absl::Minutes(10), core.settle_connected);
+  checker.Time("settle.disconnected", absl::ZeroDuration(), absl::Hours(1), core.settle_disconnected);
+  checker.Time("mass_hold", absl::ZeroDuration(), absl::Hours(24), core.mass_hold);
+  checker.Time("drain_blocked_after", absl::Seconds(1), absl::Hours(24), core.drain_blocked_after);
+  checker.Cpu("assumed.cpu", core.assumed_cpu);
+  checker.Size("assumed.memory", core.assumed_memory);
+  RETURN_IF_ERROR(checker.Result());
+  return config;
+}
+
+absl::StatusOr<Config> Load(const std::string& file, const std::vector<Override>& overrides) {
+  raw::Config raw;
+  if (!file.empty()) {
+    std::ifstream stream(file);
+    if (!stream) {
+      return absl::NotFoundError(
+          absl::StrCat(file, ": can't be opened: ", strerror(errno), "; give --config an existing file"));
+    }
+    raw = raw::Parse({std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()}, file);
+  }
+  for (const Override& override : overrides) {
+    raw.values[override.key] = {override.value, override.flag};
+  }
+  return Validate(raw);
+}
+
+}  // namespace drover::controller

@@ -1,0 +1,167 @@
+// drover-controller: flags → configuration → wiring → run. The only place that names every type.
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "common/status.h"
+#include "controller/config/config.h"
+#include "controller/runtime/agent_server.h"
+#include "controller/runtime/logger.h"
+#include "controller/runtime/loop.h"
+#include "controller/runtime/secret_contents.h"
+#include "controller/runtime/sqlite_store.h"
+
+namespace drover::controller {
+namespace {
+
+struct Flags {
+  std::string config;
+  bool check = false;
+  bool version = false;
+  std::vector<Override> overrides;
+};
+
+LogLevel ToLogLevel(const std::string& name) {
+  if (name == "debug") {
+    return LogLevel::kDebug;
+  }
+  if (name == "warning") {
+    return LogLevel::kWarning;
+  }
+  return name == "error" ? LogLevel::kError : LogLevel::kInfo;
+}
+
+// One connection an agent: the usual soft limit of 1024 would end at about a thousand.
+void RaiseFileLimit() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  Log(LogLevel::kInfo, "open files", {{"limit", absl::StrCat(limit.rlim_cur)}});
+}
+
+uint64_t RandomSeed() {
+  std::random_device device;
+  return (uint64_t{device()} << 32) | device();
+}
+
+// Blocked in every thread that is made later, so that only sigwait sees them.
+sigset_t BlockStopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
+
+std::optional<TlsFiles> ToTlsFiles(const Config& config) {
+  if (!config.tls.has_value()) {
+    return std::nullopt;
+  }
+  return TlsFiles{.certificate = config.tls->cert, .key = config.tls->key, .ca = config.tls->ca};
+}
+
+absl::Status Run(const Config& config, const sigset_t& stop_signals) {
+  RaiseFileLimit();
+  SqliteStore sqlite(config.state_dir);
+  SecretContents secrets;
+  SecretWatchingStore store(&sqlite, &secrets);
+  ASSIGN_OR_RETURN(StateStore::Opened opened, store.Open());
+  Log(LogLevel::kInfo, "state read",
+      {{"dir", config.state_dir},
+       {"cluster", opened.state.cluster.value()},
+       {"epoch", absl::StrCat(opened.epoch.value())},
+       {"stacks", absl::StrCat(opened.state.stacks.size())},
+       {"replicas", absl::StrCat(opened.state.replicas.size())},
+       {"nodes", absl::StrCat(opened.state.nodes.size())}});
+
+  Loop* loop_for_agents = nullptr;
+  AgentServer::Options server_options;
+  server_options.listen = config.grpc_listen;
+  server_options.tls = ToTlsFiles(config);
+  server_options.report_interval = config.core.report_interval;
+  server_options.secrets = &secrets;
+  server_options.post = [&loop_for_agents](Event event) { loop_for_agents->Post(std::move(event)); };
+  const std::unique_ptr<AgentServer> agents = AgentServer::Create(std::move(server_options));
+
+  Loop::Options loop_options;
+  loop_options.core = config.core;
+  loop_options.events_kept = config.events_kept;
+  loop_options.send = [&agents](Order order) { agents->Send(std::move(order)); };
+  // Destroyed before `agents`: what it still carries out needs them.
+  Loop loop(std::move(loop_options), &store, std::move(opened), RandomSeed());
+  loop_for_agents = &loop;
+  RETURN_IF_ERROR(agents->Listen());
+  Log(LogLevel::kInfo, "ready for agents", {{"port", absl::StrCat(agents->port())}});
+
+  int signal = 0;
+  sigwait(&stop_signals, &signal);
+  Log(LogLevel::kInfo, "stopping", {{"signal", strsignal(signal)}});
+  agents->Stop();
+  return absl::OkStatus();
+}
+
+int Main(const Flags& flags) {
+  if (flags.version) {
+    std::printf("drover-controller %s\n", DROVER_VERSION);
+    return 0;
+  }
+  const absl::StatusOr<Config> config = Load(flags.config, flags.overrides);
+  if (!config.ok()) {
+    std::fprintf(stderr, "%s\n", std::string(config.status().message()).c_str());
+    return 1;
+  }
+  if (flags.check) {
+    std::printf("%s: the configuration is valid\n", flags.config.empty() ? "defaults" : flags.config.c_str());
+    return 0;
+  }
+  SetUpLog(ToLogLevel(config->log_level), config->log_json);
+  if (config->plain_beyond_loopback) {
+    Log(LogLevel::kWarning, "tls is off beyond loopback: whoever reaches the ports can run containers",
+        {{"grpc", config->grpc_listen}, {"http", config->http_listen}});
+  }
+  const sigset_t stop_signals = BlockStopSignals();
+  if (const absl::Status status = Run(*config, stop_signals); !status.ok()) {
+    Log(LogLevel::kError, "can't run", {{"reason", std::string(status.message())}});
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace drover::controller
+
+int main(int argc, char** argv) {
+  // Debian's abseil checks lock order at run time; that costs a tenth of the controller's CPU.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
+  drover::controller::Flags flags;
+  CLI::App app("Decides what runs where; agents connect to it.", "drover-controller");
+  app.add_option("--config", flags.config, "configuration file (YAML)");
+  app.add_flag("--check", flags.check, "check the configuration and exit");
+  app.add_flag("--version", flags.version, "print the version and exit");
+  const auto add_override = [&](const std::string& flag, const std::string& key, const std::string& text) {
+    app.add_option_function<std::string>(
+        flag,
+        [&flags, flag, key](const std::string& value) {
+          flags.overrides.push_back({.key = key, .value = value, .flag = flag});
+        },
+        text);
+  };
+  add_override("--state-dir", "state_dir", "directory of the state, above the file's state_dir");
+  add_override("--grpc-listen", "grpc.listen", "ADDRESS:PORT for agents");
+  add_override("--http-listen", "http.listen", "ADDRESS:PORT for the API");
+  CLI11_PARSE(app, argc, argv);
+  return drover::controller::Main(flags);
+}

@@ -1,0 +1,255 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controller/runtime/convert.h"
+#include "drover/v1/agent.pb.h"
+#include "tests/unit/controller/runtime/spec_builder.h"
+
+namespace drover::controller {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+StackSpec Core(const v1::StackSpec& spec) {
+  auto core = ToCore(spec);
+  EXPECT_TRUE(core.ok()) << core.status();
+  return core.ok() ? *core : StackSpec();
+}
+
+ServiceSpec Web(const std::string& more_of_web, const std::string& more_of_stack = "") {
+  StackSpec core = Core(Stack(more_of_web, more_of_stack));
+  return core.services.empty() ? ServiceSpec() : core.services.back();
+}
+
+v1::ServiceContext ContextOf(const ServiceSpec& service) {
+  v1::ServiceContext context;
+  EXPECT_TRUE(context.ParseFromString(service.context));
+  return context;
+}
+
+// The message of the refusal; empty when it was accepted.
+std::string FaultOf(const v1::StackSpec& spec) {
+  const auto core = ToCore(spec);
+  return core.ok() ? "" : std::string(core.status().message());
+}
+
+TEST(ConvertSpecTest, R3_5_AbsentReservationIsTheLimit) {
+  const ServiceSpec web = Web("container { limit_cpu_milli: 500 limit_memory_bytes: 64000000 }");
+  EXPECT_EQ(web.reserved_cpu, MilliCpu(500));
+  EXPECT_EQ(web.reserved_memory, Bytes(64000000));
+  const ServiceSpec written = Web("reserved_cpu_milli: 100 container { limit_cpu_milli: 500 }");
+  EXPECT_EQ(written.reserved_cpu, MilliCpu(100));
+  EXPECT_EQ(Web("").reserved_cpu, std::nullopt);
+}
+
+TEST(ConvertSpecTest, PublishedPortsBecomeListenersAndRoutedPorts) {
+  const ServiceSpec web = Web("ports { target: 80 published: 8080 http: true } ports { target: 9000 }");
+  ASSERT_EQ(web.listeners.size(), 1U);
+  EXPECT_EQ(web.listeners[0].port, 8080U);
+  EXPECT_EQ(web.listeners[0].target, 80U);
+  EXPECT_TRUE(web.listeners[0].http);
+  EXPECT_THAT(web.routed_ports, ElementsAre(80, 9000));
+  EXPECT_THAT(web.host_ports, IsEmpty());
+}
+
+TEST(ConvertSpecTest, R8_2_HostModeAndLoopbackBindOnTheNodeOfTheReplica) {
+  const ServiceSpec web =
+      Web("ports { target: 80 published: 8080 host_mode: true } "
+          "ports { target: 81 published: 8081 host_ip: '127.0.0.1' } "
+          "ports { target: 53 published: 53 protocol: PROTOCOL_UDP host_mode: true }");
+  EXPECT_THAT(web.listeners, IsEmpty());
+  EXPECT_THAT(web.routed_ports, IsEmpty());
+  EXPECT_THAT(web.host_ports, ElementsAre(8080, 8081, 53));
+  EXPECT_EQ(ContextOf(web).host_ports_size(), 3);
+}
+
+TEST(ConvertSpecTest, EdgeRouteRefinesThePublishedPort) {
+  const ServiceSpec web =
+      Web("ports { target: 80 published: 443 } edges { listen: 443 host: 'shop.example' path: '/api' "
+          "maxconn: 16 }");
+  ASSERT_EQ(web.listeners.size(), 1U);
+  EXPECT_EQ(web.listeners[0].host, "shop.example");
+  EXPECT_EQ(web.listeners[0].target, 80U);
+  EXPECT_EQ(web.listeners[0].maxconn, 16U);
+  EXPECT_TRUE(web.listeners[0].http);
+}
+
+TEST(ConvertSpecTest, CountPolicyPriorityAndListenersDoNotReplaceReplicas) {
+  const std::string same = Web("ports { target: 80 published: 8080 }").spec_hash;
+  EXPECT_EQ(Web("replicas: 7 ports { target: 80 published: 8081 }").spec_hash, same);
+  EXPECT_EQ(Web("priority: 3 ports { target: 80 published: 8080 } update { order: STOP_FIRST } "
+                "autoscale { min: 1 max: 3 signals { cpu { target_percent: 60 } } }")
+                .spec_hash,
+            same);
+  EXPECT_NE(Web("ports { target: 80 published: 8080 } container { environment: 'A=1' }").spec_hash, same);
+  EXPECT_EQ(same.size(), 16U);
+}
+
+TEST(ConvertSpecTest, HashIsTheSameWhateverTheOrderOfMapsAndServices) {
+  v1::StackSpec a = Stack("");
+  v1::StackSpec b = Stack("");
+  for (int i = 0; i < 20; ++i) {
+    (*a.mutable_services(0)->mutable_container()->mutable_labels())["l" + std::to_string(i)] = "v";
+    (*b.mutable_services(0)->mutable_container()->mutable_labels())["l" + std::to_string(19 - i)] = "v";
+  }
+  EXPECT_EQ(Core(a), Core(b));
+  const v1::StackSpec two = Stack("", "services { name: 'api' container { image: 'a' } }");
+  EXPECT_THAT(Core(two).services[0].name, "api");
+}
+
+TEST(ConvertSpecTest, R1_6_SecretContentIsNotInTheContext) {
+  const std::string content = "hunter2 and more";
+  const ServiceSpec web =
+      Web("container { files { file: 'secret/db' target: '/run/secrets/db' } files { file: 'config/c' "
+          "target: '/c' } }",
+          "files { name: 'secret/db' secret: true content: '" + content + "' sha256: '" + Sha256Hex(content) +
+              "' } files { name: 'config/c' content: 'plain' sha256: '" + Sha256Hex("plain") + "' }");
+  EXPECT_THAT(web.context, Not(HasSubstr(content)));
+  const v1::ServiceContext context = ContextOf(web);
+  ASSERT_EQ(context.files_size(), 2);
+  EXPECT_EQ(context.files(0).sha256(), Sha256Hex(content));
+  EXPECT_EQ(context.files(1).content(), "plain");
+}
+
+TEST(ConvertSpecTest, R9_2_ShownSpecHidesSecrets) {
+  const v1::StackSpec spec =
+      Stack("", "files { name: 'secret/db' secret: true content: 'x' sha256: '" + Sha256Hex("x") + "' }");
+  const auto shown = ShownSpec(Core(spec).source);
+  ASSERT_TRUE(shown.ok());
+  EXPECT_EQ(shown->files(0).content(), "");
+  EXPECT_EQ(shown->files(0).sha256(), Sha256Hex("x"));
+}
+
+TEST(ConvertSpecTest, ContextHasTheVolumesAndNetworksOfTheServiceOnly) {
+  const ServiceSpec web =
+      Web("container { mounts { type: VOLUME source: 'shop_pg' target: '/data' } networks { network: "
+          "'shop_back' } }",
+          "volumes { name: 'pg' engine_name: 'shop_pg' } volumes { name: 'x' engine_name: 'shop_x' } "
+          "networks { name: 'back' engine_name: 'shop_back' } networks { name: 'y' engine_name: 'shop_y' }");
+  const v1::ServiceContext context = ContextOf(web);
+  ASSERT_EQ(context.volumes_size(), 1);
+  EXPECT_EQ(context.volumes(0).engine_name(), "shop_pg");
+  ASSERT_EQ(context.networks_size(), 1);
+  EXPECT_EQ(context.networks(0).name(), "back");
+}
+
+TEST(ConvertSpecTest, AutoscaleHasTheHpasDefaults) {
+  const auto scale = Web("autoscale { min: 1 max: 9 signals { cpu { target_percent: 60 } } "
+                         "scale_up { select: MIN policies { percent: 100 period { seconds: 15 } } } }")
+                         .autoscale;
+  ASSERT_TRUE(scale.has_value());
+  EXPECT_EQ(scale->tolerance, 0.1);
+  EXPECT_EQ(scale->down.stabilization, absl::Seconds(300));
+  EXPECT_EQ(scale->up.stabilization, absl::ZeroDuration());
+  EXPECT_EQ(scale->up.select, ScalingRules::Select::kMin);
+  EXPECT_EQ(scale->up.policies[0].unit, RatePolicy::Unit::kPercent);
+  EXPECT_EQ(scale->up.policies[0].amount, 100);
+}
+
+TEST(ConvertSpecTest, R4_3_QueueOnAServiceOfTheStackIsMarked) {
+  const StackSpec core = Core(Stack("",
+                                    "queues { name: 'q' kind: REDIS_LIST keys: 'jobs' "
+                                    "endpoints { host: 'web' port: 6379 } }"));
+  EXPECT_EQ(core.queues[0].host_service, "web");
+  EXPECT_EQ(core.queues[0].host_port, 6379U);
+}
+
+TEST(ConvertSpecTest, R7_1_PinnedAndSingletonStopFirst) {
+  EXPECT_TRUE(Web("local_data: 'pg'").stop_first);
+  EXPECT_TRUE(Web("singleton: true").stop_first);
+  EXPECT_FALSE(Web("").stop_first);
+}
+
+TEST(ConvertSpecTest, TaskAndDependencies) {
+  const v1::StackSpec spec = Stack(
+      "depends_on { service: 'migrate' condition: COMPLETED_SUCCESSFULLY } depends_on { service: 'gone' "
+      "optional: true }",
+      "services { name: 'migrate' replicas: 1 container { image: 'web:1' } task { when: BEFORE_ROLLOUT } }");
+  const StackSpec core = Core(spec);
+  ASSERT_EQ(core.services.size(), 2U);
+  EXPECT_TRUE(core.services[0].task);
+  EXPECT_TRUE(core.services[0].before_rollout);
+  ASSERT_EQ(core.services[1].depends_on.size(), 1U);
+  EXPECT_EQ(core.services[1].depends_on[0].condition, DependencySpec::Condition::kCompleted);
+}
+
+TEST(ConvertSpecTest, EveryFaultIsNamedAtOnceWithItsPath) {
+  const v1::StackSpec spec = FromText<v1::StackSpec>(
+      "name: 'Shop!' services { name: 'web' container { environment: 'novalue' stop_signal: 'term' } "
+      "ports { target: 70000 published: 8080 } "
+      "autoscale { min: 5 max: 3 signals { queue { queue: 'nope' per_replica: 0 } } } }");
+  const std::string faults = FaultOf(spec);
+  for (const char* expected :
+       {"name: \"Shop!\"", "services.web.container.image: ", "services.web.container.environment[0]: ",
+        "services.web.container.stopSignal: ", "services.web.ports[0].target: ",
+        "services.web.autoscale.max: must be at least min (5), was 3",
+        "services.web.autoscale.signals[0].queue.queue: ",
+        "services.web.autoscale.signals[0].queue.perReplica: "}) {
+    EXPECT_THAT(faults, HasSubstr(expected));
+  }
+}
+
+struct FaultCase {
+  const char* name;
+  const char* web;
+  const char* stack;
+  const char* expected;
+};
+
+class SpecFaultTest : public ::testing::TestWithParam<FaultCase> {};
+
+TEST_P(SpecFaultTest, IsRefusedByName) {
+  EXPECT_THAT(FaultOf(Stack(GetParam().web, GetParam().stack)), HasSubstr(GetParam().expected));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, SpecFaultTest,
+    ::testing::Values(
+        FaultCase{"SameServiceTwice", "", "services { name: 'web' container { image: 'x' } }",
+                  "services.web: appears twice"},
+        FaultCase{"SamePortTwice", "ports { target: 80 published: 80 }",
+                  "services { name: 'api' container { image: 'x' } ports { target: 80 published: 80 } }",
+                  "services.api.ports[0]: port 80 is taken by services.web.ports[0]"},
+        FaultCase{"UdpBalanced", "ports { target: 53 published: 53 protocol: PROTOCOL_UDP }", "",
+                  "UDP can't be balanced"},
+        FaultCase{"R7_1_ScaledPinned",
+                  "local_data: 'pg' autoscale { min: 1 max: 2 signals { cpu { target_percent: 5 } } }", "",
+                  "services.web.autoscale: the service writes to \"pg\""},
+        FaultCase{"R7_1_TwoPinned", "local_data: 'pg' replicas: 2", "",
+                  "services.web.replicas: a service with local data"},
+        FaultCase{"R7_2_TwoSingletons", "singleton: true replicas: 2", "",
+                  "x-singleton can have one replica only"},
+        FaultCase{"ZeroWithCpuOnly", "autoscale { max: 2 signals { cpu { target_percent: 5 } } }", "",
+                  "services.web.autoscale.min: 0 needs a queue signal"},
+        FaultCase{"NotBuiltSignal", "autoscale { min: 1 max: 2 signals { in_flight { target: 8 } } }", "",
+                  "is not supported by this version"},
+        FaultCase{"NotBuiltQueue", "", "queues { name: 'q' kind: CELERY_AMQP }",
+                  "queues.q.kind: CELERY_AMQP"},
+        FaultCase{"Circle", "depends_on { service: 'api' }",
+                  "services { name: 'api' container { image: 'x' } depends_on { service: 'web' } }",
+                  "depends_on goes in a circle among web, api"},
+        FaultCase{"OtherThanATaskNeverCompletes",
+                  "depends_on { service: 'api' condition: COMPLETED_SUCCESSFULLY }",
+                  "services { name: 'api' container { image: 'x' } }", "\"api\" never completes"},
+        FaultCase{"WrongHash", "", "files { name: 'config/a' content: 'x' sha256: '00' }",
+                  "files.config/a.sha256"},
+        FaultCase{"UndeclaredVolume", "container { mounts { type: VOLUME source: 'pg' target: '/d' } }", "",
+                  "services.web.container.mounts[0].source"},
+        FaultCase{"RelativeBind", "container { mounts { type: BIND source: './d' target: '/d' } }", "",
+                  "must be an absolute path on the node"},
+        FaultCase{"LimitBelowReservation", "reserved_cpu_milli: 800 container { limit_cpu_milli: 500 }", "",
+                  "must be at least the reservation (800), was 500"},
+        FaultCase{"NegativeDuration", "container { stop_grace_period { seconds: -1 } }", "",
+                  "services.web.container.stopGracePeriod"},
+        FaultCase{"AmbiguousEdgeTarget", "routed_ports: 80 routed_ports: 81 edges { listen: 443 }", "",
+                  "services.web.edges[0].target: is missing and the service has 2 routed ports"},
+        FaultCase{"PeriodTooLong",
+                  "autoscale { min: 1 max: 2 signals { cpu { target_percent: 5 } } "
+                  "scale_down { policies { replicas: 1 period { seconds: 3600 } } } }",
+                  "", "services.web.autoscale.scaleDown.policies[0].period"}),
+    [](const auto& test) { return test.param.name; });
+
+}  // namespace
+}  // namespace drover::controller
