@@ -1,7 +1,5 @@
 #include "controller/runtime/loop.h"
 
-#include <time.h>
-
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -39,12 +37,6 @@ bool SetRequest(Event& event, RequestId request) {
 }
 
 }  // namespace
-
-Instant Now() {
-  timespec now{};
-  clock_gettime(CLOCK_BOOTTIME, &now);
-  return Instant::FromNanoseconds(int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec);
-}
 
 class Loop::Impl {
  public:
