@@ -1,0 +1,178 @@
+#include "controller/core/backends.h"
+
+#include <algorithm>
+
+#include "controller/core/drain.h"
+
+namespace drover::controller {
+namespace {
+
+constexpr int64_t kSurge = 1;
+
+// Was ready in this run of its process, runs on, but is not ready now.
+bool Unhealthy(const Replica& replica) {
+  return replica.state == ReplicaState::kRunning && replica.was_ready;
+}
+
+// More than half unhealthy together: the cause is shared, and an empty balancer helps nobody (R2.6).
+bool SharedCause(const Model& model, const Service& service) {
+  int64_t ready = 0;
+  int64_t unhealthy = 0;
+  for (const ReplicaId id : service.replicas) {
+    const Replica& replica = model.replicas.at(id);
+    ready += replica.state == ReplicaState::kReady ? 1 : 0;
+    unhealthy += Unhealthy(replica) ? 1 : 0;
+  }
+  return unhealthy > ready;
+}
+
+uint32_t HostPort(const ReplicaRecord& record, uint32_t target) {
+  for (const PublishedPort& port : record.published) {
+    if (port.container_port == target) {
+      return port.host_port;
+    }
+  }
+  return 0;
+}
+
+std::vector<Backend> BackendsFor(const Model& model, const Service& service, uint32_t target) {
+  const bool shared_cause = SharedCause(model, service);
+  std::vector<Backend> backends;
+  for (const ReplicaId id : service.replicas) {
+    const Replica& replica = model.replicas.at(id);
+    const bool draining = replica.state == ReplicaState::kDraining ||
+                          (replica.state == ReplicaState::kStopping && replica.ever_ready);
+    const bool routed = replica.state == ReplicaState::kReady || (shared_cause && Unhealthy(replica)) ||
+                        (draining && replica.ever_ready && !replica.record.superseded);
+    const uint32_t port = HostPort(replica.record, target);
+    if (routed && port != 0) {
+      backends.push_back({id, model.nodes.at(replica.record.node).record.address, port, draining});
+    }
+  }
+  return backends;
+}
+
+// Every node that holds a replica of it has said so, or is known to be lost.
+bool Known(const Model& model, const Service& service) {
+  return model.settled || std::all_of(service.replicas.begin(), service.replicas.end(), [&](ReplicaId id) {
+           const NodeId& node = model.replicas.at(id).record.node;
+           return node.value().empty() || model.nodes.at(node).reported;
+         });
+}
+
+}  // namespace
+
+uint32_t SlotsFor(const ServiceSpec& spec, int64_t desired) {
+  const int64_t max = spec.autoscale ? spec.autoscale->max : std::max(spec.replicas, desired);
+  return static_cast<uint32_t>(CeilDiv((max + kSurge) * 11, 10) + 1);
+}
+
+void Backends::ReviewService(Service& service) {
+  std::vector<BackendSet> sets;
+  if (service.spec) {
+    std::map<std::pair<uint32_t, std::string>, std::vector<ListenerSpec>> groups;
+    for (const ListenerSpec& listener : service.spec->listeners) {
+      groups[{listener.target, listener.attach}].push_back(listener);
+    }
+    for (auto& [key, listeners] : groups) {
+      BackendSet set;
+      uint32_t& handle = service.handles[key];
+      handle = handle == 0 ? next_handle_++ : handle;
+      set.handle = handle;
+      set.service = service.key;
+      set.target = key.first;
+      set.attach = key.second;
+      set.epoch = model_.epoch;
+      set.slots = SlotsFor(*service.spec, service.record.desired);
+      for (const ListenerSpec& listener : listeners) {
+        set.http = set.http || listener.http;
+        set.maxconn = std::max(set.maxconn, listener.maxconn);
+      }
+      set.listeners = std::move(listeners);
+      set.backends = BackendsFor(model_, service, set.target);
+      sets.push_back(std::move(set));
+    }
+  }
+  if (service.retired && service.replicas.empty()) {
+    sets.clear();
+  }
+  for (BackendSet& set : sets) {
+    set.revision = Revision(service.record.backend_revision);
+  }
+  const bool first = service.sets.empty() && service.record.backend_revision != 0;
+  if (sets != service.sets && !first && !sets.empty()) {
+    ++service.record.backend_revision;
+    if (service.stored) {
+      model_.TouchRecord(service);
+    }
+    for (BackendSet& set : sets) {
+      set.revision = Revision(service.record.backend_revision);
+    }
+  }
+  service.sets = std::move(sets);
+  service.sets_known = Known(model_, service);
+  for (const ReplicaId id : service.replicas) {
+    Replica& replica = model_.replicas.at(id);
+    if (replica.state == ReplicaState::kDraining && replica.drain_revision == 0) {
+      replica.drain_revision = std::max<uint64_t>(service.record.backend_revision, 1);
+    }
+  }
+  if (service.sets.empty()) {
+    with_sets_.erase(service.key);
+    unknown_.erase(service.key);
+    return;
+  }
+  with_sets_.insert(service.key);
+  if (service.sets_known) {
+    unknown_.erase(service.key);
+  } else {
+    unknown_.insert(service.key);
+  }
+}
+
+void Backends::Send(Node& edge, std::vector<Order>& orders) {
+  const std::string name = model_.NodeName(edge.record.id);
+  std::vector<BackendSet> sets;
+  for (const ServiceKey& key : with_sets_) {
+    for (const BackendSet& whole : model_.services.at(key).sets) {
+      if (!ServesAny(whole.listeners, name)) {
+        continue;
+      }
+      BackendSet set = whole;
+      std::erase_if(set.listeners,
+                    [&](const ListenerSpec& listener) { return !ServesListener(listener, name); });
+      sets.push_back(std::move(set));
+    }
+  }
+  // An empty list before everybody was heard may be ignorance; the edge keeps what it has.
+  if (edge.sent_sets == sets || (sets.empty() && !model_.settled)) {
+    return;
+  }
+  edge.sent_sets = sets;
+  orders.push_back(
+      {edge.record.id, *edge.stream, BackendSets{model_.epoch, Revision(++list_revision_), std::move(sets)}});
+}
+
+void Backends::Review(std::vector<Order>& orders) {
+  const std::set<ServiceKey> changed = model_.TakeBackends();
+  for (const ServiceKey& key : changed) {
+    if (Service* service = model_.FindService(key)) {
+      ReviewService(*service);
+    } else {
+      with_sets_.erase(key);
+      unknown_.erase(key);
+    }
+  }
+  const bool edges_changed = model_.TakeEdgesChanged();
+  if ((changed.empty() && !edges_changed) || !unknown_.empty()) {
+    return;
+  }
+  for (const NodeId& id : model_.edges) {
+    Node& edge = model_.nodes.at(id);
+    if (edge.stream) {
+      Send(edge, orders);
+    }
+  }
+}
+
+}  // namespace drover::controller

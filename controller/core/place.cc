@@ -1,0 +1,154 @@
+#include "controller/core/place.h"
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "controller/core/ports.h"
+
+namespace drover::controller {
+namespace {
+
+constexpr size_t kReasonsShown = 8;
+
+bool HostPortTaken(const Model& model, const Node& node, const ServiceSpec& spec, uint32_t* which) {
+  if (spec.host_ports.empty()) {
+    return false;
+  }
+  for (const ReplicaId id : node.replicas) {
+    const Replica& other = model.replicas.at(id);
+    auto service = model.services.find(other.record.service);
+    if (!HoldsReservation(other.state) || service == model.services.end() || !service->second.spec) {
+      continue;
+    }
+    for (const uint32_t port : spec.host_ports) {
+      const std::vector<uint32_t>& taken = service->second.spec->host_ports;
+      if (std::find(taken.begin(), taken.end(), port) != taken.end()) {
+        *which = port;
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+// How full a node is, in thousandths, by its scarcer resource.
+int64_t Fullness(const Node& node) {
+  const auto share = [](int64_t used, int64_t all) { return all <= 0 ? 1000 : used * 1000 / all; };
+  const Resources capacity = node.record.capacity;
+  return std::max(share(node.reserved.cpu.value(), capacity.cpu.value()),
+                  share(node.reserved.memory.value() >> 10, capacity.memory.value() >> 10));
+}
+
+std::string LivenessReason(const Node& node) {
+  switch (node.status) {
+    case NodeStatus::kUp:
+      return node.stream ? "" : "not connected";
+    case NodeStatus::kSuspect:
+      return "silent";
+    case NodeStatus::kLost:
+      return "lost";
+    case NodeStatus::kNeverSeen:
+      return "not seen since the controller started";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string CpuText(MilliCpu cpu) {
+  return absl::StrFormat("%g CPU", static_cast<double>(cpu.value()) / 1000);
+}
+
+std::string MemoryText(Bytes memory) { return absl::StrCat(memory.value() >> 20, " MiB"); }
+
+std::string WhyNot(const Model& model, const Service& service, const Node& node) {
+  const ServiceSpec& spec = *service.spec;
+  if (spec.pinned() && !service.record.data_node.value().empty() &&
+      service.record.data_node != node.record.id) {
+    return "does not hold its data";
+  }
+  if (std::string reason = LivenessReason(node); !reason.empty()) {
+    return reason;
+  }
+  if (uint32_t port = 0; HostPortTaken(model, node, spec, &port)) {
+    return absl::StrCat("host port ", port, " is taken");
+  }
+  const Resources need = model.ReservationOf(spec);
+  const Resources room = node.record.capacity - node.reserved;
+  if (!Fits(need, room)) {
+    if (need.cpu > room.cpu) {
+      return absl::StrCat(CpuText(std::max(room.cpu, MilliCpu(0))), " free, ", CpuText(need.cpu), " wanted");
+    }
+    return absl::StrCat(MemoryText(std::max(room.memory, Bytes(0))), " free, ", MemoryText(need.memory),
+                        " wanted");
+  }
+  if (!HandOutPorts(model, node, spec)) {
+    return absl::StrCat("no free port in its port_range ", node.record.port_first, "-",
+                        node.record.port_last);
+  }
+  return "";
+}
+
+Placement Place(const Model& model, const Service& service) {
+  const ServiceSpec& spec = *service.spec;
+  std::map<NodeId, int64_t> count;
+  std::map<NodeId, int64_t> failed;
+  for (const ReplicaId id : service.replicas) {
+    const Replica& replica = model.replicas.at(id);
+    if (replica.state == ReplicaState::kFailed) {
+      ++failed[replica.record.node];
+    } else {
+      ++count[replica.record.node];
+    }
+  }
+  auto image = model.image_nodes.find(spec.image_id);
+  const std::set<NodeId>* having = image == model.image_nodes.end() ? nullptr : &image->second;
+
+  using Score = std::tuple<int64_t, int64_t, int64_t, int64_t>;  // smaller is better
+  const Node* best = nullptr;
+  Score best_score;
+  std::vector<std::string> reasons;
+  size_t left_out = 0;
+  for (const auto& [id, node] : model.nodes) {
+    if (std::string reason = WhyNot(model, service, node); !reason.empty()) {
+      if (reasons.size() < kReasonsShown) {
+        reasons.push_back(absl::StrCat(model.NodeName(id), ": ", reason));
+      }
+      ++left_out;
+      continue;
+    }
+    const auto number = [&id = id](const std::map<NodeId, int64_t>& map) {
+      auto it = map.find(id);
+      return it == map.end() ? int64_t{0} : it->second;
+    };
+    const int64_t lacks_image = having != nullptr && !having->contains(id) ? 1 : 0;
+    const int64_t fullness = Fullness(node);
+    const Score score = spec.bin_pack ? Score(number(failed), lacks_image, -fullness, 0)
+                                      : Score(number(failed), lacks_image, number(count), fullness);
+    if (best == nullptr || score < best_score) {
+      best = &node;
+      best_score = score;
+    }
+  }
+  Placement placement;
+  placement.excluded = absl::StrJoin(reasons, "; ");
+  if (left_out > reasons.size()) {
+    absl::StrAppend(&placement.excluded, "; and ", left_out - reasons.size(), " more");
+  }
+  if (best != nullptr) {
+    placement.node = best->record.id;
+    placement.ports = *HandOutPorts(model, *best, spec);
+    const Resources room = best->record.capacity - best->reserved;
+    placement.why = absl::StrCat(spec.bin_pack ? "fullest that fits" : "fewest of the service, most room",
+                                 ": ", CpuText(room.cpu), " and ", MemoryText(room.memory), " free");
+  } else if (model.nodes.empty()) {
+    placement.excluded = "no node has ever connected";
+  }
+  return placement;
+}
+
+}  // namespace drover::controller

@@ -1,0 +1,436 @@
+#include "controller/core/plan.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "absl/strings/str_cat.h"
+#include "common/check.h"
+#include "controller/core/drain.h"
+#include "controller/core/liveness.h"
+#include "controller/core/place.h"
+#include "controller/core/rollout.h"
+#include "controller/core/scale.h"
+#include "controller/core/signals.h"
+
+namespace drover::controller {
+namespace {
+
+std::vector<ReplicaId> Ids(const Service& service) {
+  return {service.replicas.begin(), service.replicas.end()};
+}
+
+// The count of a service without x-autoscale is an operator's word; so is everything a changed spec
+// brings about (R1.4).
+bool OperatorsCount(const Service& service) {
+  return service.retired || !service.spec->autoscale || service.record.held;
+}
+
+StopOrder OrderFor(const Model& model, const Service& service) {
+  auto stack = model.stacks.find(service.key.stack);
+  const bool down = stack == model.stacks.end() || stack->second.record.removing;
+  StopOrder order;
+  order.reason = down ? "StackRemoved" : "ServiceRemoved";
+  order.forced = true;
+  order.operator_change = true;
+  order.remove_volumes = stack != model.stacks.end() && stack->second.record.remove_volumes;
+  return order;
+}
+
+// R3.2: what was replaced while its node was away is told to stop as soon as the node is back.
+void StopReturned(Model& model, Service& service) {
+  for (const ReplicaId id : Ids(service)) {
+    const Replica& replica = model.replicas.at(id);
+    if (replica.state == ReplicaState::kLost && replica.record.superseded &&
+        model.nodes.at(replica.record.node).up()) {
+      BeginStop(model, id,
+                {.reason = replica.record.reason.empty() ? "Superseded" : replica.record.reason,
+                 .forced = replica.record.forced,
+                 .operator_change = replica.record.operator_change,
+                 .remove_volumes = replica.record.remove_volumes});
+    }
+  }
+}
+
+void ReplaceLost(Model& model, Service& service) {
+  for (const ReplicaId id : Ids(service)) {
+    Replica& replica = model.replicas.at(id);
+    if (replica.state != ReplicaState::kLost || replica.record.superseded) {
+      continue;
+    }
+    std::string why;
+    const std::optional<Instant> at = ReplaceAt(model, service, replica, &why);
+    if (!at || model.now < *at) {
+      service.blocked.push_back(why);
+      if (at) {
+        model.WakeService(service.key, *at);
+      }
+      continue;
+    }
+    const Census census = Count(model, service);
+    int64_t lost = 0;
+    for (const ReplicaId other : service.replicas) {
+      const Replica& candidate = model.replicas.at(other);
+      lost += candidate.state == ReplicaState::kLost && !candidate.record.superseded ? 1 : 0;
+    }
+    if (census.active <= service.record.desired && !AdmitReplacement(model, service, census.active - lost)) {
+      service.blocked.push_back(
+          absl::StrCat("MassLossHold: ", Model::ContainerName(replica),
+                       " is not replaced yet, because many nodes fell silent together"));
+      continue;
+    }
+    replica.record.superseded = true;
+    replica.record.reason = "Superseded";
+    model.TouchRecord(replica);
+    model.ShowService(service.key);
+    service.input_changed = true;
+    model.TellReplica(replica, "ReplicaReplaced",
+                      absl::StrCat(Model::ContainerName(replica), " on ", model.NodeName(replica.record.node),
+                                   " is replaced and will be stopped when the node is back"));
+  }
+}
+
+void StopAll(Model& model, Service& service) {
+  const StopOrder order = OrderFor(model, service);
+  for (const ReplicaId id : Ids(service)) {
+    BeginStop(model, id, order);
+  }
+}
+
+void ReviewDrains(Model& model, Service& service) {
+  bool any = false;
+  for (const ReplicaId id : Ids(service)) {
+    Replica& replica = model.replicas.at(id);
+    if (replica.state == ReplicaState::kDraining) {
+      ReviewDrain(model, service, replica);
+      any = true;
+    }
+  }
+  if (!any) {
+    model.draining.erase(service.key);
+  }
+}
+
+// Pending replicas look for room again; those that the newest spec made stale are dropped.
+void PlacePending(Model& model, Service& service, std::vector<Choice>* choices) {
+  for (const ReplicaId id : Ids(service)) {
+    Replica& replica = model.replicas.at(id);
+    if (replica.state != ReplicaState::kPending) {
+      continue;
+    }
+    if (!Model::IsCurrent(service, replica)) {
+      model.Erase(id);
+      continue;
+    }
+    Placement placement = Place(model, service);
+    if (placement.node.value().empty()) {
+      replica.waiting = placement.excluded;
+      model.waiting_for_room.insert(service.key);
+      service.blocked.push_back(
+          absl::StrCat("pending: no node for ", Model::ContainerName(replica), ": ", placement.excluded));
+      continue;
+    }
+    Node& node = model.nodes.at(placement.node);
+    model.Bind(replica, node, std::move(placement.ports));
+    if (service.spec->pinned() && service.record.data_node.value().empty()) {
+      service.record.data_node = placement.node;
+      model.TouchRecord(service);
+    }
+    choices->push_back({id, "start", placement.node, placement.why});
+    model.TellReplica(replica, "ReplicaPlaced",
+                      absl::StrCat(Model::ContainerName(replica), " → ", model.NodeName(placement.node), " (",
+                                   placement.why, ")"));
+  }
+}
+
+// Draining replicas of the newest spec that can serve again (R3.1), the youngest drain first.
+int64_t RecallSome(Model& model, Service& service, int64_t wanted, std::vector<Choice>* choices) {
+  int64_t recalled = 0;
+  for (const ReplicaId id : Ids(service)) {
+    Replica& replica = model.replicas.at(id);
+    if (recalled == wanted) {
+      break;
+    }
+    if (replica.state != ReplicaState::kDraining || !Model::IsCurrent(service, replica) ||
+        replica.record.superseded || !model.nodes.at(replica.record.node).up() ||
+        replica.reported == ReplicaState::kFailed || replica.reported == ReplicaState::kCompleted) {
+      continue;
+    }
+    Recall(model, replica);
+    choices->push_back({id, "recall", replica.record.node, "was draining"});
+    ++recalled;
+  }
+  return recalled;
+}
+
+// Failed replicas stay to be looked at until a new one takes their place.
+void ClearFailed(Model& model, Service& service) {
+  for (const ReplicaId id : Ids(service)) {
+    if (model.replicas.at(id).state == ReplicaState::kFailed) {
+      BeginStop(model, id, {.reason = "Replaced", .operator_change = OperatorsCount(service)});
+    }
+  }
+}
+
+std::string FailureText(const Model& model, const Service& service) {
+  for (const ReplicaId id : service.replicas) {
+    const Replica& replica = model.replicas.at(id);
+    if (replica.state == ReplicaState::kFailed) {
+      return absl::StrCat(replica.detail.reason.empty() ? "Failed" : replica.detail.reason, ": ",
+                          Model::ContainerName(replica), " on ", model.NodeName(replica.record.node),
+                          replica.detail.message.empty() ? "" : ": ", replica.detail.message);
+    }
+  }
+  return "";
+}
+
+void StopSome(Model& model, Service& service, int64_t count, bool rollout, std::vector<Choice>* choices) {
+  StopOrder order;
+  order.reason = rollout ? "Replaced" : "ScaleDown";
+  order.operator_change = rollout || OperatorsCount(service);
+  for (const ReplicaId id : StopOrderOf(model, service)) {
+    if (count-- == 0) {
+      break;
+    }
+    const Replica& replica = model.replicas.at(id);
+    const std::optional<int64_t> busy = BusyOf(model, service, replica);
+    const std::string work = !busy ? "work unknown" : (*busy == 0 ? "idle" : absl::StrCat(*busy, " in hand"));
+    choices->push_back({id, "stop", replica.record.node,
+                        absl::StrCat(ToString(replica.state), ", ", work,
+                                     Model::IsCurrent(service, replica) ? "" : ", former spec")});
+    BeginStop(model, id, order);
+  }
+}
+
+void KeepChoices(Service& service, const std::vector<Choice>& choices) {
+  if (choices.empty() || service.decision == nullptr) {
+    return;
+  }
+  Decision decision = *service.decision;
+  decision.choices = choices;
+  service.decision = std::make_shared<const Decision>(std::move(decision));
+}
+
+// Every place is taken by a ready replica: the failed ones have been looked at long enough.
+bool MustBeCleared(const Census& census, int64_t desired) {
+  return census.failed > 0 && census.active >= desired && census.current_ready == census.active;
+}
+
+void ReviewCount(Model& model, Service& service) {
+  std::vector<Choice> choices;
+  const int64_t desired = service.record.desired;
+  Census census = Count(model, service);
+  Moves moves = NextMoves(*service.spec, desired, census);
+  if (moves.start > 0) {
+    moves.start -= RecallSome(model, service, moves.start, &choices);
+    census = Count(model, service);
+  }
+  if (moves.start > 0) {
+    if (std::string gate = GateOf(model, service, census); !gate.empty()) {
+      service.blocked.push_back(gate);
+      model.gated[service.key.stack].insert(service.key);
+      moves.start = 0;
+    }
+  }
+  if (census.failed > 0) {
+    service.blocked.push_back(FailureText(model, service));
+  }
+  if (moves.start > 0 && service.failures > 0 && model.now < service.retry_at) {
+    model.WakeService(service.key, service.retry_at);
+    moves.start = 0;
+  }
+  if (moves.start > 0) {
+    ClearFailed(model, service);
+    for (int64_t i = 0; i < moves.start; ++i) {
+      model.AddReplica(service, model.FreeNumber(service));
+    }
+  }
+  if (MustBeCleared(census, desired)) {
+    ClearFailed(model, service);
+  }
+  if (moves.stop > 0) {
+    StopSome(model, service, moves.stop, census.old > 0, &choices);
+  }
+  PlacePending(model, service, &choices);
+  KeepChoices(service, choices);
+}
+
+// A task that never ran is tried again; one that ran and failed is not, unless the spec changes (R7.3).
+bool MayRetryTask(Model& model, Service& service) {
+  for (const ReplicaId id : service.replicas) {
+    const Replica& replica = model.replicas.at(id);
+    const std::string& reason = replica.detail.reason;
+    if (replica.state == ReplicaState::kFailed && reason != "ImagePullFailed" && reason != "PortInUse" &&
+        reason != "NameConflict") {
+      return false;
+    }
+  }
+  if (model.now < service.retry_at) {
+    model.WakeService(service.key, service.retry_at);
+    return false;
+  }
+  return true;
+}
+
+// R7.3: one run per revision; it is done when every completion it asks for has come.
+void ReviewTask(Model& model, Service& service) {
+  const uint64_t revision = model.stacks.at(service.key.stack).record.revision;
+  if (service.record.task_revision_done == revision) {
+    return;
+  }
+  int64_t completed = 0;
+  int64_t running = 0;
+  bool failed = false;
+  bool former = false;
+  for (const ReplicaId id : Ids(service)) {
+    const Replica& replica = model.replicas.at(id);
+    // A failed run of a former revision does not count against this one.
+    const bool stale = replica.state == ReplicaState::kFailed && replica.record.stack_revision != revision;
+    if (replica.record.spec_hash != service.spec->spec_hash || stale) {
+      if (replica.state != ReplicaState::kStopping) {
+        BeginStop(model, id, {.reason = "Replaced", .operator_change = true});
+      }
+      // A run of the former revision may still be at it; two never overlap.
+      former = former || model.FindReplica(id) != nullptr;
+      continue;
+    }
+    completed += replica.state == ReplicaState::kCompleted ? 1 : 0;
+    failed = failed || replica.state == ReplicaState::kFailed;
+    running += IsActive(replica.state) || replica.state == ReplicaState::kLost ? 1 : 0;
+  }
+  std::vector<Choice> choices;
+  if (completed >= service.record.desired) {
+    service.record.task_revision_done = revision;
+    model.TouchRecord(service);
+    model.ReviewStack(service.key.stack);
+    return;
+  }
+  if (failed) {
+    service.blocked.push_back(FailureText(model, service));
+    if (!MayRetryTask(model, service)) {
+      return;
+    }
+    ClearFailed(model, service);
+  }
+  if (former) {
+    return;
+  }
+  if (running + completed < service.record.desired) {
+    if (std::string gate = GateOf(model, service, {}); !gate.empty()) {
+      service.blocked.push_back(gate);
+      model.gated[service.key.stack].insert(service.key);
+      return;
+    }
+    for (int64_t i = running + completed; i < service.record.desired; ++i) {
+      model.AddReplica(service, model.FreeNumber(service));
+    }
+  }
+  PlacePending(model, service, &choices);
+}
+
+}  // namespace
+
+std::optional<int64_t> BusyOf(const Model& model, const Service& service, const Replica& replica) {
+  std::optional<int64_t> busy;
+  if (replica.sample && replica.sample->busy && service.spec) {
+    const Duration interval = service.spec->autoscale ? service.spec->autoscale->interval : absl::Seconds(1);
+    if (model.now - replica.sampled <= FreshFor(std::max(interval, model.options.report_interval))) {
+      busy = replica.sample->busy;
+    }
+  }
+  for (const NodeId& edge : model.edges) {
+    const Node& node = model.nodes.at(edge);
+    for (const BackendSet& set : service.sets) {
+      auto status = node.edge_sets.find(set.handle);
+      if (!node.up() || status == node.edge_sets.end()) {
+        continue;
+      }
+      for (const EdgeServer& server : status->second.servers) {
+        if (server.replica == replica.record.id) {
+          busy = busy.value_or(0) + server.in_flight;
+        }
+      }
+    }
+  }
+  return busy;
+}
+
+std::vector<ReplicaId> StopOrderOf(const Model& model, const Service& service) {
+  struct Candidate {
+    int64_t rank = 0;  // smaller goes first
+    int64_t busy = 0;
+    int64_t neighbours = 0;
+    Instant since;
+    ReplicaId id;
+  };
+
+  std::map<NodeId, int64_t> on_node;
+  std::vector<Candidate> candidates;
+  for (const ReplicaId id : service.replicas) {
+    const Replica& replica = model.replicas.at(id);
+    const bool waits = replica.state == ReplicaState::kLost && !replica.record.superseded;
+    if (!IsActive(replica.state) && !waits) {
+      continue;
+    }
+    ++on_node[replica.record.node];
+    Candidate candidate;
+    candidate.id = id;
+    candidate.since = replica.since;
+    const std::optional<int64_t> busy = BusyOf(model, service, replica);
+    if (replica.state == ReplicaState::kPending || waits) {
+      candidate.rank = 0;
+    } else if (IsStarting(replica.state)) {
+      candidate.rank = 1;
+    } else if (replica.state != ReplicaState::kReady) {
+      candidate.rank = 2;
+    } else if (busy == 0) {
+      candidate.rank = 3;
+    } else if (!busy) {
+      candidate.rank = 4;
+    } else {
+      candidate.rank = 5;
+      candidate.busy = *busy;
+    }
+    if (candidate.rank > 0 && Model::IsCurrent(service, replica)) {
+      candidate.rank += 10;
+    }
+    candidates.push_back(candidate);
+  }
+  std::vector<ReplicaId> order;
+  while (!candidates.empty()) {
+    // Each choice changes how crowded the nodes are, hence one at a time.
+    for (Candidate& candidate : candidates) {
+      candidate.neighbours = on_node[model.replicas.at(candidate.id).record.node];
+    }
+    auto first =
+        std::min_element(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
+          return std::tuple(a.rank, a.busy, -a.neighbours, b.since, a.id) <
+                 std::tuple(b.rank, b.busy, -b.neighbours, a.since, b.id);
+        });
+    --on_node[model.replicas.at(first->id).record.node];
+    order.push_back(first->id);
+    candidates.erase(first);
+  }
+  return order;
+}
+
+void ReviewService(Model& model, const Probes& probes, Service& service) {
+  const std::vector<std::string> before = std::exchange(service.blocked, {});
+  if (service.retired || !service.spec) {
+    StopAll(model, service);
+  } else {
+    StopReturned(model, service);
+    ReviewDesired(model, probes, service);
+    ReplaceLost(model, service);
+    ReviewDrains(model, service);
+    if (service.spec->task) {
+      ReviewTask(model, service);
+    } else {
+      ReviewCount(model, service);
+    }
+  }
+  if (service.blocked != before) {
+    model.ShowService(service.key);
+  }
+}
+
+}  // namespace drover::controller

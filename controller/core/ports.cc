@@ -1,0 +1,41 @@
+#include "controller/core/ports.h"
+
+#include <set>
+
+namespace drover::controller {
+
+std::optional<std::vector<PublishedPort>> HandOutPorts(const Model& model, const Node& node,
+                                                       const ServiceSpec& spec) {
+  std::vector<PublishedPort> ports;
+  if (spec.routed_ports.empty()) {
+    return ports;
+  }
+  const NodeRecord& record = node.record;
+  if (record.port_first == 0 || record.port_last < record.port_first) {
+    return std::nullopt;
+  }
+  std::set<uint32_t> used = node.refused_ports;
+  for (const ReplicaId id : node.replicas) {
+    for (const PublishedPort& port : model.replicas.at(id).record.published) {
+      used.insert(port.host_port);
+    }
+  }
+  const uint32_t size = record.port_last - record.port_first + 1;
+  uint32_t offset = (record.next_handle - 1) % size;
+  uint32_t tried = 0;
+  for (const uint32_t target : spec.routed_ports) {
+    while (tried < size && used.contains(record.port_first + offset)) {
+      offset = (offset + 1) % size;
+      ++tried;
+    }
+    if (tried == size) {
+      return std::nullopt;
+    }
+    const uint32_t host_port = record.port_first + offset;
+    used.insert(host_port);
+    ports.push_back({.container_port = target, .host_port = host_port});
+  }
+  return ports;
+}
+
+}  // namespace drover::controller

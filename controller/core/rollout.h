@@ -1,0 +1,43 @@
+// Which start or stop a changed spec allows next: one replica at a time, start-first; pinned,
+// singleton and stop-first services the other way round (R7.1, R7.2). And what must be done before a
+// service may start at all (R7.3).
+#pragma once
+
+#include <string>
+
+#include "controller/core/model.h"
+
+namespace drover::controller {
+
+// The replicas of one service, counted by what a plan needs to know.
+struct Census {
+  int64_t active = 0;         // wanted and not on their way out, lost ones that wait included
+  int64_t current = 0;        // of `active`: of the newest spec
+  int64_t current_ready = 0;  // of `current`: ready
+  int64_t old = 0;            // of `active`: of another spec
+  int64_t old_unready = 0;
+  int64_t leaving = 0;  // draining or stopping, also on lost nodes, and superseded ones
+  int64_t failed = 0;
+  int64_t pending = 0;
+};
+
+Census Count(const Model& model, const Service& service);
+
+// One at a time and never two: what holds data or must be alone.
+bool OneOnly(const ServiceSpec& spec);
+bool StopsFirst(const ServiceSpec& spec);
+
+struct Moves {
+  int64_t start = 0;  // new replicas, after recalls
+  int64_t stop = 0;   // of `active`, old ones first
+};
+
+// What the census allows now. Pure.
+Moves NextMoves(const ServiceSpec& spec, int64_t desired, const Census& census);
+
+// Empty: replicas of the newest spec may be started; else what they wait for, with exit code and last
+// lines where a task failed. depends_on gates only the first start ever; x-run: before_rollout gates
+// while no replica has the newest spec.
+std::string GateOf(const Model& model, const Service& service, const Census& census);
+
+}  // namespace drover::controller

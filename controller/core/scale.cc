@@ -1,0 +1,140 @@
+#include "controller/core/scale.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "controller/core/signals.h"
+
+namespace drover::controller {
+namespace {
+
+// A stored wall time in the past ends what it limits; else it is looked at again then.
+bool Expired(Model& model, const Service& service, const std::optional<absl::Time>& until) {
+  if (!until) {
+    return false;
+  }
+  if (*until <= model.wall) {
+    return true;
+  }
+  model.WakeService(service.key, model.now + std::min(*until - model.wall, absl::Hours(1)));
+  return false;
+}
+
+void ExpireByTime(Model& model, Service& service) {
+  ServiceRecord& record = service.record;
+  if (record.paused && Expired(model, service, record.paused_until)) {
+    record.paused = record.pause_down_only = false;
+    record.paused_until.reset();
+    service.input_changed = true;
+    model.TouchRecord(service);
+    model.Tell({"operator",
+                "PauseOver",
+                absl::StrCat(ToString(service.key), " is scaled again"),
+                service.key,
+                {},
+                {}});
+  }
+  if (record.held && Expired(model, service, record.held_until)) {
+    record.held = false;
+    record.held_until.reset();
+    service.input_changed = true;
+    model.TouchRecord(service);
+    model.Tell({"operator",
+                "HoldOver",
+                absl::StrCat(ToString(service.key), " is scaled again"),
+                service.key,
+                {},
+                {}});
+  }
+}
+
+std::string DecisionText(const Decision& decision) {
+  std::string text = absl::StrCat(ToString(decision.service), " ", decision.current, " → ", decision.desired);
+  for (const SignalDecision& signal : decision.signals) {
+    if (signal.name == decision.winner && !signal.formula.empty()) {
+      absl::StrAppend(&text, ": ", signal.name, " ", signal.formula);
+    }
+  }
+  return text;
+}
+
+void TakeOver(Model& model, Service& service, DecideResult result) {
+  const AutoscaleSpec& spec = *service.spec->autoscale;
+  Decision& decision = result.decision;
+  decision.id = model.NextDecisionId();
+  service.history = std::move(result.history);
+  service.decide_due = result.due;
+  const int64_t before = service.record.desired;
+  const bool news = service.decision == nullptr || service.decision->reason != decision.reason ||
+                    service.decision->desired != decision.desired;
+  if (decision.desired != before && !spec.dry_run) {
+    service.record.desired = decision.desired;
+    model.TouchRecord(service);
+    model.BackendsChanged(service.key);
+    model.Tell({"decision", decision.reason, DecisionText(decision), service.key, {}, {}});
+    for (const SignalSpec& signal : spec.signals) {
+      if (signal.kind == SignalSpec::Kind::kQueue) {
+        model.ReviewQueue(service.key.stack, signal.queue);
+      }
+    }
+  }
+  service.decision = std::make_shared<const Decision>(std::move(decision));
+  model.ShowService(service.key, /*soft=*/!news);
+}
+
+}  // namespace
+
+int64_t ClampCount(const ServiceSpec& spec, int64_t count) {
+  if (spec.autoscale) {
+    return std::clamp(count, spec.autoscale->min, spec.autoscale->max);
+  }
+  return (spec.pinned() || spec.singleton) ? std::min<int64_t>(count, 1) : count;
+}
+
+void ReviewDesired(Model& model, const Probes& probes, Service& service) {
+  ExpireByTime(model, service);
+  if (!service.spec->autoscale) {
+    return;
+  }
+  const bool due = service.decide_due && *service.decide_due <= model.now;
+  if (!service.input_changed && !due) {
+    if (service.decide_due) {
+      model.WakeService(service.key, *service.decide_due);
+    }
+    return;
+  }
+  service.input_changed = false;
+  service.evaluated = model.now;
+  DecideInput input;
+  input.now = model.now;
+  input.wall = model.wall;
+  input.service = service.key;
+  input.spec = &*service.spec->autoscale;
+  input.current = service.record.desired;
+  for (const ReplicaId id : service.replicas) {
+    input.ready += model.replicas.at(id).state == ReplicaState::kReady ? 1 : 0;
+  }
+  std::optional<Instant> next_change;
+  input.signals = MakeSignals(model, probes, service, &next_change);
+  input.paused = service.record.paused && !service.record.pause_down_only;
+  input.pause_down_only = service.record.paused && service.record.pause_down_only;
+  if (service.record.held) {
+    input.held = service.record.desired;
+  }
+  if (!model.settled) {
+    input.scale_down_blocked = true;
+    input.blocked_reason = "the controller has just started and not heard every node yet";
+  } else if (model.mass_recovery) {
+    input.scale_down_blocked = true;
+    input.blocked_reason = "MassLossHold: many nodes fell silent together";
+  }
+  TakeOver(model, service, Decide(input, std::move(service.history)));
+  if (next_change && (!service.decide_due || *next_change < *service.decide_due)) {
+    service.decide_due = next_change;
+  }
+  if (service.decide_due) {
+    model.WakeService(service.key, *service.decide_due);
+  }
+}
+
+}  // namespace drover::controller

@@ -1,0 +1,194 @@
+#include "controller/core/views.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "controller/core/rollout.h"
+
+namespace drover::controller {
+namespace {
+
+constexpr Duration kSampleInterval = absl::Seconds(1);
+
+ReplicaView MakeReplica(const Service& service, const Replica& replica) {
+  ReplicaView view;
+  view.record = replica.record;
+  view.state = replica.state;
+  view.since = replica.since;
+  view.name = Model::ContainerName(replica);
+  view.reason = replica.record.reason.empty() ? replica.detail.reason : replica.record.reason;
+  view.message = replica.state == ReplicaState::kPending ? replica.waiting : replica.detail.message;
+  view.sample = replica.sample;
+  view.detail = replica.detail;
+  view.current = Model::IsCurrent(service, replica);
+  return view;
+}
+
+bool Converged(const Service& service, const ServiceView& view, const Census& census) {
+  if (service.retired || !service.spec) {
+    return false;
+  }
+  if (service.spec->task) {
+    return service.record.task_revision_done == view.stack_revision;
+  }
+  return census.active == service.record.desired && census.current_ready == census.active &&
+         census.leaving == 0 && census.failed == 0;
+}
+
+std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service& service) {
+  auto view = std::make_shared<ServiceView>();
+  view->key = service.key;
+  view->record = service.record;
+  if (service.spec) {
+    view->spec = *service.spec;
+    view->reservation_assumed = !service.spec->reserved_cpu || !service.spec->reserved_memory;
+    view->reserved = model.ReservationOf(*service.spec);
+  }
+  if (auto stack = model.stacks.find(service.key.stack); stack != model.stacks.end()) {
+    view->stack_revision = stack->second.record.revision;
+  }
+  for (const ReplicaId id : service.replicas) {
+    view->replicas.push_back(MakeReplica(service, model.replicas.at(id)));
+  }
+  std::sort(view->replicas.begin(), view->replicas.end(), [](const ReplicaView& a, const ReplicaView& b) {
+    return std::pair(a.record.number, a.record.id) < std::pair(b.record.number, b.record.id);
+  });
+  view->decision = service.decision;
+  view->blocked = service.blocked;
+  view->converged = Converged(service, *view, Count(model, service));
+  view->status = StatusLine(*view, service.retired);
+  return view;
+}
+
+std::shared_ptr<const NodeView> MakeNode(const Node& node) {
+  auto view = std::make_shared<NodeView>();
+  view->record = node.record;
+  view->status = node.status;
+  if (node.heard) {
+    view->last_report = node.last_word;
+  }
+  view->reserved = node.reserved;
+  view->host = node.host;
+  view->stuck = node.stuck;
+  view->orphans = node.orphans;
+  view->replicas = static_cast<int64_t>(node.replicas.size());
+  view->version = node.version;
+  view->engine_version = node.engine_version;
+  view->edge = node.edge;
+  return view;
+}
+
+std::shared_ptr<const StackView> MakeStack(const Stack& stack) {
+  auto view = std::make_shared<StackView>();
+  view->name = stack.record.name;
+  view->revision = stack.record.revision;
+  view->removing = stack.record.removing;
+  view->applied_at = stack.record.applied_at;
+  view->source = stack.record.spec.source;
+  return view;
+}
+
+// Replaces or removes the entry of `key`.
+template <typename Map, typename Source, typename Key, typename Make>
+void Renew(Map& views, const Source& source, const Key& key, Make make) {
+  auto it = source.find(key);
+  if (it == source.end()) {
+    views.erase(key);
+  } else {
+    views[key] = make(it->second);
+  }
+}
+
+std::string NotReady(const Model& model) {
+  if (!model.deposed.empty()) {
+    return model.deposed;
+  }
+  return model.store_writable ? "" : absl::StrCat("the store cannot be written: ", model.store_error);
+}
+
+}  // namespace
+
+std::string StatusLine(const ServiceView& view, bool retired) {
+  int64_t ready = 0;
+  std::map<ReplicaState, int64_t> others;
+  for (const ReplicaView& replica : view.replicas) {
+    if (replica.state == ReplicaState::kReady) {
+      ++ready;
+    } else {
+      ++others[replica.state];
+    }
+  }
+  std::vector<std::string> parts;
+  if (!view.spec.task) {
+    parts.push_back(absl::StrCat(ready, "/", view.record.desired, " ready"));
+  }
+  for (const auto& [state, count] : others) {
+    parts.push_back(absl::StrCat(count, " ", ToString(state)));
+  }
+  if (retired) {
+    parts.push_back("being removed");
+  }
+  if (view.record.paused) {
+    parts.push_back(view.record.pause_down_only ? "scale-down paused" : "paused");
+  }
+  if (view.record.held) {
+    parts.push_back("held by hand");
+  }
+  std::string line = absl::StrJoin(parts, ", ");
+  if (!view.blocked.empty()) {
+    absl::StrAppend(&line, line.empty() ? "" : "; ", view.blocked.front());
+  }
+  return line;
+}
+
+std::shared_ptr<const View> Views::Take() {
+  const bool hard = model_.show_status_ || !model_.show_services_.empty() || !model_.show_nodes_.empty() ||
+                    !model_.show_stacks_.empty();
+  const bool soft = !model_.show_services_soft_.empty() || !model_.show_nodes_soft_.empty();
+  const bool soft_due = soft && model_.now - samples_published_ >= kSampleInterval;
+  if (!hard && !soft) {
+    return nullptr;
+  }
+  const TimerKey timer{TimerKey::Kind::kView, "", ""};
+  if (published_) {
+    const Instant due =
+        hard ? *published_ + model_.options.view_interval : samples_published_ + kSampleInterval;
+    if (model_.now < due) {
+      model_.WakeAt(timer, due);
+      return nullptr;
+    }
+  }
+  auto view = std::make_shared<View>(*last_);
+  view->now = model_.now;
+  view->wall = model_.wall;
+  view->cluster = model_.cluster;
+  view->epoch = model_.epoch;
+  view->not_ready_reason = NotReady(model_);
+  view->ready = view->not_ready_reason.empty();
+  std::set<ServiceKey> services = std::exchange(model_.show_services_, {});
+  std::set<NodeId> nodes = std::exchange(model_.show_nodes_, {});
+  if (soft_due || !published_) {
+    services.merge(std::exchange(model_.show_services_soft_, {}));
+    nodes.merge(std::exchange(model_.show_nodes_soft_, {}));
+    samples_published_ = model_.now;
+  }
+  for (const ServiceKey& key : services) {
+    Renew(view->services, model_.services, key, [this](const Service& s) { return MakeService(model_, s); });
+  }
+  for (const NodeId& id : nodes) {
+    Renew(view->nodes, model_.nodes, id, MakeNode);
+  }
+  for (const std::string& name : std::exchange(model_.show_stacks_, {})) {
+    Renew(view->stacks, model_.stacks, name, MakeStack);
+  }
+  model_.show_status_ = false;
+  published_ = model_.now;
+  if (!model_.show_services_soft_.empty() || !model_.show_nodes_soft_.empty()) {
+    model_.WakeAt(timer, samples_published_ + kSampleInterval);
+  }
+  last_ = view;
+  return view;
+}
+
+}  // namespace drover::controller
