@@ -21,13 +21,13 @@ namespace drover::agent {
 struct CoreOptions {
   std::string boot_id;                           // of this boot (R1.6)
   Duration boot_wait = absl::Seconds(30);        // after a boot: wait for a controller first
-  uint32_t parallel_actions = 4;                 // 2 × cores
+  uint32_t parallel_actions = 4;                 // 2 × cores: creates, starts, removes, inspections
+  uint32_t parallel_pulls = 4;                   // apart, since they mostly wait: a registry that
+  uint32_t parallel_stops = 32;                  // hangs or a long grace never keeps others waiting
   Duration running_is_ready = absl::Seconds(3);  // R3.4, without any check
   Duration backoff_first = absl::Seconds(1);     // R3.6
   Duration backoff_max = absl::Minutes(5);
   Duration backoff_reset = absl::Minutes(10);
-  uint32_t failures_kept = 3;  // per service
-  Duration failures_kept_for = absl::Hours(24);
   Duration singleton_fence = absl::Seconds(10);  // R7.2
 };
 
@@ -42,7 +42,8 @@ class Core {
   void Step(const Event& event);
   Ready TakeReady();
 
-  // For reports and Hello: valid until the next Step.
+  // For reports and Hello: valid until the next Step. `replicas` is empty until the engine was
+  // listed once; before that a report must not call itself full.
   const HeldAssignment& held() const;
   std::vector<ReplicaStatus> replicas() const;  // of `run` and `remove`, sorted by id
   std::vector<UnknownReplica> unknown() const;  // ours by label, in no list

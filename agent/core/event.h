@@ -88,7 +88,8 @@ struct HeldAssignment {
   std::string boot_id;                   // under which it was stored
   std::vector<RunReplica> run;           // sorted by id
   std::vector<RemoveReplica> remove;     // sorted by id
-  std::vector<ServiceContext> contexts;  // sorted by spec_hash; only those that `run` names
+  std::vector<ServiceContext> contexts;  // sorted by spec_hash; those that `run` names, and of
+                                         // containers that `remove` still has to stop
 
   friend bool operator==(const HeldAssignment&, const HeldAssignment&) = default;
 };

@@ -11,10 +11,10 @@
 
 namespace drover::agent {
 
-// One step that talks to the engine. Steps of different replicas run side by side, at most
-// 2 × cores of them; steps of one replica never overlap. Each ends in an ActionDone, also when its
-// deadline ran out (R3.8). All are idempotent: create inspects a name conflict, stop of something
-// that is gone is fine.
+// One step that talks to the engine. Steps of different replicas run side by side, all that the core
+// has handed out (it keeps the limits of CoreOptions); steps of one replica never overlap. Each ends in an
+// ActionDone, also when its deadline ran out (R3.8). All are idempotent: create inspects a name conflict,
+// stop of something that is gone is fine.
 struct Action {
   enum class Kind {
     kPull,    // make the image present
@@ -22,18 +22,19 @@ struct Action {
     kStart,
     kStop,     // stop signal, wait `grace`, KILL
     kRemove,   // remove the (ended) container; with volumes when asked
-    kInspect,  // read it again
+    kInspect,  // read it again, with the last log lines when it has ended; absent: OK without container
   };
 
   uint64_t id = 0;
   Kind kind = Kind::kInspect;
   ReplicaId replica;
-  std::string container_id;  // empty for kPull and kCreate
+  std::string container_id;  // empty for kPull and kCreate; kInspect: empty means look the replica
+                             // up by its label io.drover.replica
   std::string spec_hash;     // kPull, kCreate: which ServiceContext
   std::string image_id;
   uint32_t number = 0;  // kCreate: for the name
   std::vector<PublishedPort> published;
-  Duration grace;  // kStop
+  Duration grace;  // kStop; 0: the container's own
   bool forced = false;
   bool remove_volumes = false;  // kRemove
 };

@@ -20,6 +20,7 @@ constexpr int kNamesTried = 20;
 constexpr Duration kPullIdle = absl::Minutes(2);   // longest silence of a pull
 constexpr Duration kAfterKill = absl::Seconds(30);  // a killed process that is still there is the kernel's
 constexpr Duration kHookLimit = absl::Minutes(1);
+constexpr Duration kEngineGrace = absl::Seconds(10);  // Docker's own default
 constexpr Duration kWaitSlice = absl::Seconds(2);
 constexpr int32_t kLogLines = 20;
 constexpr size_t kLogBytes = 8192;
@@ -36,6 +37,18 @@ std::string ImageOf(const Executor::Job& job) {
   }
   const v1::ContainerSpec& spec = job.service->container();
   return spec.image_id().empty() ? spec.image() : spec.image_id();
+}
+
+// 0 in the action: the container's own (R5.2: never KILL before it is over).
+Duration GraceOf(const Executor::Job& job, const docker::Inspected& container) {
+  if (job.action.grace > absl::ZeroDuration()) {
+    return job.action.grace;
+  }
+  if (job.service != nullptr && job.service->container().has_stop_grace_period()) {
+    const auto& given = job.service->container().stop_grace_period();
+    return absl::Seconds(given.seconds()) + absl::Nanoseconds(given.nanos());
+  }
+  return container.stop_timeout.value_or(kEngineGrace);
 }
 
 }  // namespace
@@ -232,19 +245,18 @@ void EngineActions::Stop(const Executor::Job& job, ActionDone& done) {
     done.status = before.status();
     return;
   }
+  Duration grace = GraceOf(job, *before);
   if (IsUp(before->container)) {
     if (before->container.status == Container::Status::kPaused) {
       (void)engine_->Unpause(id);  // R11: a frozen process sees no signal
     }
     if (job.service != nullptr && !job.service->container().pre_stop().empty()) {
-      RunHook(id, job.service->container().pre_stop(), job.action.grace, job, "pre_stop");
+      RunHook(id, job.service->container().pre_stop(), grace, job, "pre_stop");
     }
     std::string signal = before->stop_signal.empty() ? "SIGTERM" : before->stop_signal;
     Instant signalled = Now();
-    if (job.action.grace > absl::ZeroDuration()) {
-      done.status = engine_->Kill(id, signal);
-    }
-    if (done.status.ok() && !WaitForExit(id, signalled + job.action.grace)) {
+    done.status = engine_->Kill(id, signal);
+    if (done.status.ok() && !WaitForExit(id, signalled + grace)) {
       if (aborted_) {
         done.status = absl::CancelledError("the agent stops; the container goes on");
         return;

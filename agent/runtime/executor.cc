@@ -33,11 +33,7 @@ std::string NameOf(const Executor::Job& job) {
 class Executor::Impl {
  public:
   Impl(ExecutorOptions options, docker::Client* engine, HostResources* resources, Calls* calls)
-      : options_(std::move(options)), calls_(calls), actions_(&options_, engine, resources) {
-    for (uint32_t i = 0; i < options_.threads; ++i) {
-      threads_.emplace_back([this] { Work(); });
-    }
-  }
+      : options_(std::move(options)), calls_(calls), actions_(&options_, engine, resources) {}
 
   ~Impl() {
     actions_.Abort();
@@ -56,6 +52,10 @@ class Executor::Impl {
       std::lock_guard lock(mutex_);
       ++running_[job.action.replica];
       queue_.push_back(std::move(job));
+      // Threads come when they are needed: most hosts never stop 32 replicas at once.
+      if (idle_ < queue_.size() && threads_.size() < options_.threads) {
+        threads_.emplace_back([this] { Work(); });
+      }
     }
     wake_.notify_one();
   }
@@ -75,7 +75,9 @@ class Executor::Impl {
   void Work() {
     while (true) {
       std::unique_lock lock(mutex_);
+      ++idle_;
       wake_.wait(lock, [this] { return stop_ || !queue_.empty(); });
+      --idle_;
       if (stop_) {
         return;
       }
@@ -113,6 +115,7 @@ class Executor::Impl {
   std::deque<Job> queue_;
   std::map<ReplicaId, int> running_;  // queued or under way
   std::map<ReplicaId, Instant> ended_;
+  size_t idle_ = 0;
   bool stop_ = false;
   std::vector<std::thread> threads_;
 };

@@ -64,6 +64,7 @@ class Loop::Impl {
         batch.swap(queue_);
       }
       for (const Event& event : batch) {
+        listed_ = listed_ || std::holds_alternative<EngineListed>(event);
         core_.Step(event);
       }
       core_.Step(Tick{Now()});
@@ -106,6 +107,7 @@ class Loop::Impl {
   void Publish(const std::vector<StopResult>& stops, bool report_now) {
     const HeldAssignment& held = core_.held();
     auto next = std::make_shared<Snapshot>();
+    next->listed = listed_;
     next->cluster = held.cluster;
     next->highest_epoch = held.highest_epoch;
     next->epoch = held.epoch;
@@ -149,6 +151,7 @@ class Loop::Impl {
   std::deque<Event> queue_;
   std::optional<Instant> wake_at_;
   bool stop_ = false;
+  bool listed_ = false;  // only on the loop's thread
   std::shared_ptr<const Snapshot> snapshot_;
   std::thread thread_;
 };

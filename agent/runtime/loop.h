@@ -18,6 +18,7 @@ namespace drover::agent {
 
 // What a round of the core left behind, for reports, probes and sensors.
 struct Snapshot {
+  bool listed = false;  // the engine was listed once; before that nothing is known of replicas
   ClusterId cluster;
   Epoch highest_epoch;
   Epoch epoch;

@@ -86,6 +86,9 @@ Inspected ParseInspect(const Json& json) {
   result.container.address = AddressOf(json);
   result.image_id = Text(json, "Image");
   result.stop_signal = Text(config, "StopSignal");
+  if (int64_t timeout = Number(config, "StopTimeout"); timeout > 0) {
+    result.stop_timeout = absl::Seconds(timeout);
+  }
   result.tty = Flag(config, "Tty");
   std::string policy = Text(Object(Object(json, "HostConfig"), "RestartPolicy"), "Name");
   result.auto_restart = !policy.empty() && policy != "no";

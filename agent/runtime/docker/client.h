@@ -43,6 +43,7 @@ struct Inspected {
   std::map<std::string, std::string> labels;
   std::string image_id;
   std::string stop_signal;  // empty: SIGTERM
+  std::optional<Duration> stop_timeout;  // absent: the engine's default
   bool tty = false;
   bool auto_restart = false;               // the engine would restart it by itself (R3.7)
   std::vector<std::string> named_volumes;  // mounted, by engine name
