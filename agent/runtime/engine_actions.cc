@@ -315,15 +315,16 @@ void EngineActions::Remove(const Executor::Job& job, ActionDone& done) {
 void EngineActions::Inspect(const Executor::Job& job, ActionDone& done) {
   if (!job.action.container_id.empty()) {
     ShowContainer(job.action.container_id, done);
+    if (absl::IsNotFound(done.status)) {
+      done.status = absl::OkStatus();  // absent is what was to be found out
+    }
     return;
   }
   absl::StatusOr<std::vector<Container>> found =
       engine_->List(absl::StrCat("io.drover.replica=", ToString(job.action.replica)));
   if (!found.ok()) {
     done.status = found.status();
-  } else if (found->empty()) {
-    done.status = absl::NotFoundError("no container of this replica");
-  } else {
+  } else if (!found->empty()) {
     ShowContainer(found->front().id, done);
   }
 }

@@ -92,7 +92,13 @@ class Loop::Impl {
     Publish(ready.stops, ready.report_now);
     std::shared_ptr<const Snapshot> now = snapshot();
     for (Action& action : ready.actions) {
-      auto service = now->services.find(action.spec_hash);
+      std::string spec_hash = action.spec_hash;
+      auto status = std::find_if(now->replicas.begin(), now->replicas.end(),
+                                 [&](const ReplicaStatus& one) { return one.id == action.replica; });
+      if (spec_hash.empty() && status != now->replicas.end()) {
+        spec_hash = status->spec_hash;  // for pre_stop and the grace
+      }
+      auto service = now->services.find(spec_hash);
       hooks_.act(std::move(action), service == now->services.end() ? nullptr : service->second, now->epoch,
                  now->cluster);
     }

@@ -90,7 +90,11 @@ Inspected ParseInspect(const Json& json) {
     result.stop_timeout = absl::Seconds(timeout);
   }
   result.tty = Flag(config, "Tty");
-  std::string policy = Text(Object(Object(json, "HostConfig"), "RestartPolicy"), "Name");
+  const Json& host = Object(json, "HostConfig");
+  int64_t soft_memory = Number(host, "MemoryReservation");
+  result.reserved.memory = Bytes(soft_memory > 0 ? soft_memory : Number(host, "Memory"));
+  result.reserved.cpu = MilliCpu(Number(host, "NanoCpus") / 1'000'000);
+  std::string policy = Text(Object(host, "RestartPolicy"), "Name");
   result.auto_restart = !policy.empty() && policy != "no";
   if (auto mounts = json.find("Mounts"); mounts != json.end() && mounts->is_array()) {
     for (const Json& mount : *mounts) {

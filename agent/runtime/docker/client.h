@@ -19,6 +19,7 @@
 #include "agent/core/event.h"
 #include "agent/runtime/docker/transport.h"
 #include "common/time.h"
+#include "common/units.h"
 
 namespace drover::agent::docker {
 
@@ -46,6 +47,7 @@ struct Inspected {
   std::optional<Duration> stop_timeout;  // absent: the engine's default
   bool tty = false;
   bool auto_restart = false;               // the engine would restart it by itself (R3.7)
+  Resources reserved;                       // reservations, else limits; zero: none
   std::vector<std::string> named_volumes;  // mounted, by engine name
   std::string raw;                         // the whole JSON answer
 };

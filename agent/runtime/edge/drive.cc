@@ -1,0 +1,209 @@
+#include "agent/runtime/edge/drive.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "agent/runtime/edge/plan.h"
+#include "agent/runtime/edge/render.h"
+#include "common/status.h"
+
+namespace drover::agent {
+namespace {
+
+// What one read of a backend shows.
+struct Reading {
+  std::vector<Slot> slots;       // ours only
+  std::set<std::string> usable;  // names of servers that HAProxy itself holds for up
+  StatTable stat;
+};
+
+std::string Target(const std::string& address, uint32_t port) {
+  return absl::StrContains(address, ':') ? absl::StrCat("[", address, "]:", port)
+                                         : absl::StrCat(address, ":", port);
+}
+
+int64_t Load(const StatTable& stat, size_t row) {
+  return stat.Number(row, "scur").value_or(0) + stat.Number(row, "qcur").value_or(0);
+}
+
+absl::StatusOr<Reading> Read(RuntimeSession& session, const std::string& backend, const OldLoad& old) {
+  ASSIGN_OR_RETURN(const std::string state, session.Command(absl::StrCat("show servers state ", backend)));
+  ASSIGN_OR_RETURN(const std::string stat, session.Command(absl::StrCat("show stat ", backend, " 6 -1")));
+  Reading reading;
+  ASSIGN_OR_RETURN(const std::vector<ServerRow> rows, ParseServersState(state));
+  ASSIGN_OR_RETURN(reading.stat, StatTable::Parse(stat));
+  for (const ServerRow& row : rows) {
+    if (!IsSlotName(row.name)) {
+      continue;
+    }
+    const std::optional<size_t> line = reading.stat.Find(row.name);
+    if (!line) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("HAProxy's \"show stat\" leaves out ", backend, "/", row.name));
+    }
+    Slot slot{.row = row, .in_flight = Load(reading.stat, *line)};
+    const auto left = old.in_flight.find({backend, Target(row.address, row.port)});
+    if (left != old.in_flight.end()) {
+      slot.in_flight += left->second;
+    }
+    const absl::string_view status = reading.stat.Text(*line, "status");
+    if (InRotation(row) && (absl::StartsWith(status, "UP") || status == "no check")) {
+      reading.usable.insert(row.name);
+    }
+    reading.slots.push_back(std::move(slot));
+  }
+  return reading;
+}
+
+// Runs the changes. A slot whose address was not taken over must not be made ready. Returns what went
+// wrong, empty when all answers were the expected ones.
+absl::StatusOr<std::string> Run(RuntimeSession& session, const std::string& backend,
+                                const std::vector<SlotChange>& changes) {
+  std::string fault;
+  std::set<std::string> refused;
+  for (const SlotChange& change : changes) {
+    if (refused.count(change.server) > 0) {
+      continue;
+    }
+    const std::string command = CommandFor(backend, change);
+    ASSIGN_OR_RETURN(const std::string answer, session.Command(command));
+    const bool done = change.kind == SlotChange::Kind::kAddress ? AddressWasSet(answer) : answer.empty();
+    if (!done) {
+      refused.insert(change.server);
+      fault = absl::StrCat("\"", command, "\" was answered \"", answer.substr(0, 200), "\"");
+    }
+  }
+  return fault;
+}
+
+void FillServers(const EdgeSet& set, const Reading& reading, const std::string& backend, const OldLoad& old,
+                 EdgeSetState& state) {
+  for (const EdgeBackend& wanted : set.backends) {
+    if (wanted.drain && !old.known) {
+      continue;  // absent is unknown
+    }
+    EdgeServerState server{.replica = wanted.replica};
+    const auto slot = std::find_if(reading.slots.begin(), reading.slots.end(), [&](const Slot& s) {
+      return s.row.port == wanted.port && s.row.address == wanted.address;
+    });
+    if (slot != reading.slots.end()) {
+      server.in_flight = slot->in_flight;
+      server.up = reading.usable.count(slot->row.name) > 0;
+    } else {
+      const auto left = old.in_flight.find({backend, Target(wanted.address, wanted.port)});
+      server.in_flight = left == old.in_flight.end() ? 0 : left->second;
+    }
+    state.servers.push_back(server);
+  }
+}
+
+void FillTotals(const EdgeSet& set, const Reading& reading, EdgeSetState& state) {
+  const std::optional<size_t> row = reading.stat.Find("BACKEND");
+  if (!row) {
+    return;
+  }
+  state.queued = reading.stat.Number(*row, "qcur");
+  if (state.queued && set.hold > absl::ZeroDuration() && reading.usable.empty()) {
+    *state.queued += reading.stat.Number(*row, "scur").value_or(0);  // held: they wait outside the queue
+  }
+  if (const std::optional<int64_t> rate = reading.stat.Number(*row, "rate")) {
+    state.rate = static_cast<double>(*rate);
+  }
+  if (const std::optional<int64_t> total = reading.stat.Number(*row, "stot")) {
+    state.requests_total = static_cast<uint64_t>(*total);
+  }
+  std::optional<int64_t> errors = reading.stat.Number(*row, set.http ? "hrsp_5xx" : "econ");
+  if (errors && !set.http) {
+    *errors += reading.stat.Number(*row, "eresp").value_or(0);
+  }
+  if (errors) {
+    state.errors_total = static_cast<uint64_t>(*errors);
+  }
+}
+
+// OK and a sum, or why this worker's load is not known.
+absl::Status AddWorker(RuntimeSession& master, int64_t pid, const std::vector<std::string>& backends,
+                       OldLoad& old) {
+  for (const std::string& backend : backends) {
+    ASSIGN_OR_RETURN(const std::string answer,
+                     master.Command(absl::StrCat("@!", pid, " show stat ", backend, " 4 -1")));
+    const absl::StatusOr<StatTable> stat = StatTable::Parse(answer);
+    if (absl::IsNotFound(stat.status())) {
+      continue;  // a backend younger than this worker
+    }
+    RETURN_IF_ERROR(stat.status());
+    for (size_t row = 0; row < stat->size(); ++row) {
+      old.in_flight[{backend, std::string(stat->Text(row, "addr"))}] += Load(*stat, row);
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+EdgeSetState UnreadSet(const EdgeSet& set, absl::string_view error, Instant now) {
+  EdgeSetState state;
+  state.handle = set.handle;
+  state.error = std::string(error);
+  state.read_at = now;
+  return state;
+}
+
+OldLoad ReadOldLoad(const std::string& master_socket, const std::vector<std::string>& backends,
+                    Deadline deadline) {
+  OldLoad old;
+  absl::StatusOr<RuntimeSession> master = RuntimeSession::Open(master_socket, "master> ", deadline);
+  if (!master.ok()) {
+    old.known = false;
+    return old;
+  }
+  const absl::StatusOr<std::string> processes = master->Command("show proc");
+  old.known = processes.ok();
+  if (!processes.ok()) {
+    return old;
+  }
+  for (const int64_t pid : ParseOldWorkers(*processes)) {
+    old.known = old.known && AddWorker(*master, pid, backends, old).ok();
+  }
+  return old;
+}
+
+absl::StatusOr<SetRound> DriveSet(RuntimeSession& session, const EdgeSet& set, const std::string& backend,
+                                  const OldLoad& old, Instant now) {
+  SetRound round;
+  round.state.handle = set.handle;
+  ASSIGN_OR_RETURN(Reading reading, Read(session, backend, old));
+  SlotPlan plan = PlanSlots(set.backends, reading.slots);
+  std::string fault;
+  if (!plan.changes.empty()) {
+    ASSIGN_OR_RETURN(fault, Run(session, backend, plan.changes));
+    ASSIGN_OR_RETURN(reading, Read(session, backend, old));
+    plan = PlanSlots(set.backends, reading.slots);
+  }
+  if (!plan.error.empty()) {
+    round.state.error = plan.error;
+  } else if (!plan.changes.empty()) {
+    round.state.error = absl::StrCat("HAProxy is not as wanted after a change: ",
+                                     fault.empty() ? CommandFor(backend, plan.changes.front()) : fault);
+  } else {
+    round.state.applied_epoch = set.epoch;
+    round.state.applied_revision = set.revision;
+  }
+  round.state.read_at = now;
+  FillServers(set, reading, backend, old, round.state);
+  FillTotals(set, reading, round.state);
+  for (Slot& slot : reading.slots) {
+    round.rows.push_back(std::move(slot.row));
+  }
+  return round;
+}
+
+std::string AttachSnippet(const EdgeSet& set) {
+  return absl::StrCat("backend ", set.attach, "\n    option redispatch 1\n    server-template drv 1-",
+                      SlotCount(set), " 127.0.0.1:1 check inter 500ms fall 2 rise 1 disabled\n");
+}
+
+}  // namespace drover::agent

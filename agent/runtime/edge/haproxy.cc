@@ -1,0 +1,206 @@
+#include "agent/runtime/edge/haproxy.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "agent/runtime/edge/drive.h"
+#include "agent/runtime/edge/managed.h"
+#include "agent/runtime/edge/plan.h"
+#include "agent/runtime/edge/process.h"
+#include "agent/runtime/edge/wanted_file.h"
+#include "common/status.h"
+
+namespace drover::agent {
+namespace {
+
+// What both kinds share: the wanted sets, in memory and on disk.
+class HaproxyEdge : public Edge {
+ public:
+  HaproxyEdge(std::string wanted_path, std::optional<std::vector<EdgeSet>> wanted)
+      : wanted_path_(std::move(wanted_path)), wanted_(std::move(wanted)) {}
+
+  void SetDesired(std::vector<EdgeSet> sets) override {
+    for (EdgeSet& set : sets) {
+      for (EdgeBackend& backend : set.backends) {
+        backend.address = CanonicalAddress(backend.address);
+      }
+    }
+    const std::lock_guard lock(mutex_);
+    stored_ = stored_ && wanted_ == sets;
+    wanted_ = std::move(sets);
+  }
+
+  EdgeState Reconcile(Instant now) override {
+    std::optional<std::vector<EdgeSet>> wanted;
+    bool store = false;
+    {
+      const std::lock_guard lock(mutex_);
+      wanted = wanted_;
+      store = !std::exchange(stored_, true);
+    }
+    absl::Status status;
+    if (store) {
+      status = StoreWanted(wanted_path_, *wanted);
+    }
+    EdgeState state = Round(wanted, now);
+    if (!status.ok()) {
+      const std::lock_guard lock(mutex_);
+      stored_ = false;
+      state.error = std::string(status.message());
+    }
+    return state;
+  }
+
+ protected:
+  virtual EdgeState Round(const std::optional<std::vector<EdgeSet>>& wanted, Instant now) = 0;
+
+ private:
+  std::string wanted_path_;
+  std::mutex mutex_;
+  std::optional<std::vector<EdgeSet>> wanted_;
+  bool stored_ = true;
+};
+
+class ManagedEdge : public HaproxyEdge {
+ public:
+  ManagedEdge(const HaproxyOptions& options, std::string program, std::string version,
+              std::optional<std::vector<EdgeSet>> wanted)
+      : HaproxyEdge(HaproxyPaths(options.dir).wanted, std::move(wanted)),
+        managed_(options, std::move(program)),
+        version_(std::move(version)) {}
+
+  std::string Describe() const override { return version_; }
+
+ protected:
+  EdgeState Round(const std::optional<std::vector<EdgeSet>>& wanted, Instant now) override {
+    return managed_.Reconcile(wanted, now);
+  }
+
+ private:
+  ManagedHaproxy managed_;
+  std::string version_;
+};
+
+class AttachedEdge : public HaproxyEdge {
+ public:
+  AttachedEdge(const HaproxyOptions& options, std::optional<std::vector<EdgeSet>> wanted)
+      : HaproxyEdge(HaproxyPaths(options.dir).wanted, std::move(wanted)), socket_(options.attach_socket) {}
+
+  std::string Describe() const override {
+    const std::lock_guard lock(version_mutex_);
+    return version_;
+  }
+
+ protected:
+  EdgeState Round(const std::optional<std::vector<EdgeSet>>& wanted, Instant now) override {
+    EdgeState state;
+    const absl::Status status = Drive(wanted, now, state);
+    if (!status.ok()) {
+      state.error = absl::StrCat(socket_, ": ", status.message());
+    }
+    return state;
+  }
+
+ private:
+  absl::Status Drive(const std::optional<std::vector<EdgeSet>>& wanted, Instant now, EdgeState& state) {
+    const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(950);
+    ASSIGN_OR_RETURN(RuntimeSession session, RuntimeSession::Open(socket_, "> ", deadline));
+    ASSIGN_OR_RETURN(const std::string answer, session.Command("show info"));
+    ASSIGN_OR_RETURN(const ProcessInfo info, ParseInfo(answer));
+    {
+      const std::lock_guard lock(version_mutex_);
+      version_ = absl::StrCat("haproxy ", info.version, " (attached)");
+    }
+    state.reachable = true;
+    state.instance = (static_cast<uint64_t>(info.start_seconds) << 24) ^ static_cast<uint64_t>(info.pid);
+    if (wanted) {
+      for (const EdgeSet& set : *wanted) {
+        ASSIGN_OR_RETURN(EdgeSetState driven, DriveOne(session, set, now));
+        state.sets.push_back(std::move(driven));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  // An error is the session's; what is wrong with the foreign configuration is in the state.
+  absl::StatusOr<EdgeSetState> DriveOne(RuntimeSession& session, const EdgeSet& set, Instant now) const {
+    EdgeSetState state = UnreadSet(set, "", now);
+    if (set.attach.empty()) {
+      state.error = absl::StrCat("this edge drives a foreign HAProxy (", socket_,
+                                 "), which Drover never configures: name its backend with x-edge attach");
+      return state;
+    }
+    absl::StatusOr<SetRound> driven = DriveSet(session, set, set.attach, OldLoad(), now);
+    if (absl::IsNotFound(driven.status())) {
+      state.error = absl::StrCat("the HAProxy at ", socket_, " has no backend ", set.attach, "; add:\n",
+                                 AttachSnippet(set));
+      return state;
+    }
+    if (absl::IsInvalidArgument(driven.status())) {
+      state.error = std::string(driven.status().message());
+      return state;
+    }
+    RETURN_IF_ERROR(driven.status());
+    if (driven->rows.size() < set.backends.size() && !driven->state.error.empty()) {
+      absl::StrAppend(&driven->state.error, "; add to the configuration:\n", AttachSnippet(set));
+    }
+    return std::move(driven->state);
+  }
+
+  std::string socket_;
+  mutable std::mutex version_mutex_;
+  std::string version_ = "haproxy (attached)";
+};
+
+// "haproxy 2.6.12" from the program's own words.
+absl::StatusOr<std::string> ProgramVersion(const std::string& program, const HaproxyPaths& paths) {
+  ASSIGN_OR_RETURN(const RunResult result, RunProgram({program, "-v"}, paths.output, absl::Seconds(5)));
+  for (const absl::string_view word : absl::StrSplit(result.output, absl::ByAnyChar(" \n-"))) {
+    if (!word.empty() && word[0] >= '0' && word[0] <= '9') {
+      return absl::StrCat("haproxy ", word);
+    }
+  }
+  return absl::FailedPreconditionError(
+      absl::StrCat(program, " -v: is this HAProxy? It says: ", result.output.substr(0, 120)));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Edge>> MakeHaproxyEdge(const HaproxyOptions& given) {
+  HaproxyOptions options = given;
+  if (options.dir.empty()) {
+    return absl::InvalidArgumentError("edge.dir: must name a folder for HAProxy's files");
+  }
+  std::error_code error;
+  options.dir = std::filesystem::absolute(options.dir, error).string();
+  // HAProxy binds a unix socket under a longer temporary name first.
+  if (options.dir.size() > 80) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "edge.dir: ", options.dir, " is too long for sockets in it; 80 characters are possible"));
+  }
+  std::filesystem::create_directories(options.dir, error);
+  if (error || chmod(options.dir.c_str(), 0700) != 0) {
+    return absl::InternalError(
+        absl::StrCat(options.dir, ": ", error ? error.message() : std::string(std::strerror(errno))));
+  }
+  const HaproxyPaths paths(options.dir);
+  ASSIGN_OR_RETURN(std::optional<std::vector<EdgeSet>> wanted, LoadWanted(paths.wanted));
+  if (!options.attach_socket.empty()) {
+    return std::unique_ptr<Edge>(std::make_unique<AttachedEdge>(options, std::move(wanted)));
+  }
+  ASSIGN_OR_RETURN(options.program, FindProgram(options.program));
+  ASSIGN_OR_RETURN(std::string version, ProgramVersion(options.program, paths));
+  return std::unique_ptr<Edge>(
+      std::make_unique<ManagedEdge>(options, options.program, std::move(version), std::move(wanted)));
+}
+
+}  // namespace drover::agent

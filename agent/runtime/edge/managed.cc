@@ -1,0 +1,342 @@
+#include "agent/runtime/edge/managed.h"
+
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "agent/runtime/edge/plan.h"
+#include "agent/runtime/edge/wanted_file.h"
+#include "common/status.h"
+
+namespace drover::agent {
+namespace {
+
+constexpr auto kRoundLimit = std::chrono::milliseconds(950);
+constexpr Duration kReloadPatience = absl::Seconds(5);
+constexpr Duration kSilencePatience = absl::Milliseconds(1500);
+constexpr Duration kFileInterval = absl::Seconds(1);
+
+// FNV-1a: the same in every process, which std::hash and absl's do not promise.
+uint64_t Fingerprint(absl::string_view text) {
+  uint64_t hash = 14695981039346656037u;
+  for (const char c : text) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  }
+  return hash;
+}
+
+// Changes when the file is another one; empty: it cannot be read.
+std::string Stamp(const std::string& path) {
+  struct stat info {};
+
+  if (stat(path.c_str(), &info) != 0) {
+    return {};
+  }
+  return absl::StrCat(path, " ", info.st_ino, " ", info.st_size, " ", info.st_mtim.tv_sec, ".",
+                      info.st_mtim.tv_nsec);
+}
+
+// Tries to take the listener's address for a moment. Empty: it is free.
+std::string WhyNotFree(const EdgeListener& listener) {
+  sockaddr_storage address{};
+  socklen_t size = 0;
+  if (auto* v4 = reinterpret_cast<sockaddr_in*>(&address);
+      inet_pton(AF_INET, listener.bind.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(static_cast<uint16_t>(listener.port));
+    size = sizeof(*v4);
+  } else if (auto* v6 = reinterpret_cast<sockaddr_in6*>(&address);
+             inet_pton(AF_INET6, listener.bind.c_str(), &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(static_cast<uint16_t>(listener.port));
+    size = sizeof(*v6);
+  } else {
+    return absl::StrCat("cannot listen on ", listener.bind, ": it is not an IP address");
+  }
+  const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  const bool free =
+      fd >= 0 && bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0 && listen(fd, 1) == 0;
+  const int error = errno;
+  if (fd >= 0) {
+    close(fd);
+  }
+  if (free) {
+    return {};
+  }
+  if (error == EADDRINUSE) {
+    return absl::StrCat("port ", listener.port, " is in use on ", listener.bind, " by another program");
+  }
+  return absl::StrCat("cannot listen on ", listener.bind, " port ", listener.port, ": ",
+                      std::strerror(error));
+}
+
+uint64_t InstanceOf(const ProcessInfo& info) {
+  return (static_cast<uint64_t>(info.start_seconds) << 24) ^ static_cast<uint64_t>(info.pid);
+}
+
+std::string Description(const std::string& identity) { return absl::StrCat("drover-", identity); }
+
+}  // namespace
+
+ManagedHaproxy::ManagedHaproxy(HaproxyOptions options, std::string program)
+    : options_(std::move(options)),
+      paths_(options_.dir),
+      process_(std::move(program), paths_),
+      written_(ReadWholeFile(paths_.config).value_or("")) {}
+
+absl::StatusOr<RuntimeSession> ManagedHaproxy::OpenStats(Deadline deadline) const {
+  return RuntimeSession::Open(paths_.stats_socket, "> ", deadline);
+}
+
+absl::Status ManagedHaproxy::DropListenersThatCannotBe(const std::string& frontends,
+                                                       std::vector<RenderedSet>& sets) const {
+  std::set<std::string> held;
+  if (!frontends.empty()) {
+    ASSIGN_OR_RETURN(const StatTable table, StatTable::Parse(frontends));
+    for (size_t row = 0; row < table.size(); ++row) {
+      held.emplace(table.Text(row, "pxname"));
+    }
+  }
+  for (RenderedSet& set : sets) {
+    const auto fault = [&](const EdgeListener& listener) -> std::string {
+      if (!listener.tls_path.empty()) {
+        const std::string stamp = Stamp(listener.tls_path);
+        if (stamp.empty()) {
+          return absl::StrCat("certificate ", listener.tls_path, ": ", std::strerror(errno));
+        }
+        if (const auto bad = bad_certificates_.find(stamp); bad != bad_certificates_.end()) {
+          return bad->second;
+        }
+      }
+      return held.count(FrontendName(listener)) > 0 ? std::string() : WhyNotFree(listener);
+    };
+    std::vector<EdgeListener> possible;
+    for (const EdgeListener& listener : set.listeners) {
+      const std::string why = fault(listener);
+      if (why.empty()) {
+        possible.push_back(listener);
+      } else {
+        set.error = why;
+      }
+    }
+    set.listeners = std::move(possible);
+  }
+  return absl::OkStatus();
+}
+
+std::string ManagedHaproxy::Identity(const std::vector<RenderedSet>& sets) const {
+  std::string structure = RenderConfig(options_, sets, {}, "");
+  for (const RenderedSet& set : sets) {
+    for (const EdgeListener& listener : set.listeners) {
+      absl::StrAppend(&structure, listener.tls_path.empty() ? "" : Stamp(listener.tls_path));
+    }
+  }
+  return absl::StrFormat("%016x", Fingerprint(structure));
+}
+
+std::string ManagedHaproxy::Render(const Round& round) const {
+  SlotRows planned;
+  for (const RenderedSet& set : round.sets) {
+    const auto rows = rows_.find(set.backend);
+    planned[set.backend] =
+        PlannedRows(set.set->backends, rows == rows_.end() ? std::vector<ServerRow>() : rows->second,
+                    SlotCount(*set.set));
+  }
+  return RenderConfig(options_, round.sets, planned, Description(round.identity));
+}
+
+absl::Status ManagedHaproxy::CheckAndWrite(Round& round) {
+  RETURN_IF_ERROR(WriteFileAtomically(paths_.hold_script, kHoldScript));
+  for (;;) {
+    round.identity = Identity(round.sets);
+    const std::string config = Render(round);
+    const absl::Status status = process_.Check(config);
+    if (status.ok()) {
+      RETURN_IF_ERROR(WriteFileAtomically(paths_.config, config));
+      written_ = config;
+      written_at_ = round.now;
+      return absl::OkStatus();
+    }
+    bool dropped = false;
+    for (RenderedSet& set : round.sets) {
+      const auto named = [&](const EdgeListener& listener) {
+        return !listener.tls_path.empty() && absl::StrContains(status.message(), listener.tls_path);
+      };
+      const auto it = std::find_if(set.listeners.begin(), set.listeners.end(), named);
+      if (it != set.listeners.end()) {
+        set.error = std::string(status.message());
+        bad_certificates_[Stamp(it->tls_path)] = set.error;
+        set.listeners.erase(std::remove_if(set.listeners.begin(), set.listeners.end(), named),
+                            set.listeners.end());
+        dropped = true;
+      }
+    }
+    if (!dropped) {
+      return status;
+    }
+  }
+}
+
+absl::StatusOr<RuntimeSession> ManagedHaproxy::Start(Round& round) {
+  RETURN_IF_ERROR(CheckAndWrite(round));
+  RETURN_IF_ERROR(process_.Start());
+  // Listening sockets are bound before the daemon detaches, so the first try nearly always succeeds.
+  absl::StatusOr<RuntimeSession> session = OpenStats(round.deadline);
+  while (absl::IsUnavailable(session.status()) && std::chrono::steady_clock::now() < round.deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    session = OpenStats(round.deadline);
+  }
+  return session;
+}
+
+absl::StatusOr<RuntimeSession> ManagedHaproxy::Reload(Round& round) {
+  RETURN_IF_ERROR(CheckAndWrite(round));
+  RETURN_IF_ERROR(process_.Reload());
+  ++reloads_;
+  reloading_since_ = round.now;
+  while (std::chrono::steady_clock::now() < round.deadline) {
+    absl::StatusOr<RuntimeSession> session = OpenStats(round.deadline);
+    if (session.ok()) {
+      ASSIGN_OR_RETURN(const std::string answer, session->Command("show info"));
+      ASSIGN_OR_RETURN(const ProcessInfo info, ParseInfo(answer));
+      if (info.description == Description(round.identity)) {
+        return session;
+      }
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  return absl::UnavailableError("HAProxy is still taking over its new configuration");
+}
+
+absl::StatusOr<RuntimeSession> ManagedHaproxy::EnsureRunning(Round& round, ProcessInfo& info) {
+  absl::StatusOr<RuntimeSession> session = OpenStats(round.deadline);
+  if (absl::IsUnavailable(session.status())) {
+    const std::optional<int> master = process_.MasterPid();
+    if (master && (!silent_since_ || round.now - *silent_since_ < kSilencePatience)) {
+      silent_since_ = silent_since_.value_or(round.now);
+      return session;  // just starting, or just ending after a crash of its worker
+    }
+    if (master) {
+      kill(*master, SIGKILL);  // it lives without a socket and would never come back by itself
+    }
+    RETURN_IF_ERROR(DropListenersThatCannotBe("", round.sets));
+    session = Start(round);
+  }
+  RETURN_IF_ERROR(session.status());
+  silent_since_.reset();
+  ASSIGN_OR_RETURN(std::string answer, session->Command("show info"));
+  ASSIGN_OR_RETURN(info, ParseInfo(answer));
+  if (info.description == Description(round.identity)) {
+    reloading_since_.reset();
+    return session;
+  }
+
+  // The rows must be known before the file is written for the reload: it carries them over.
+  ASSIGN_OR_RETURN(const std::string frontends, session->Command("show stat -1 1 -1"));
+  RETURN_IF_ERROR(DropListenersThatCannotBe(frontends, round.sets));
+  round.identity = Identity(round.sets);
+  if (info.description == Description(round.identity)) {
+    reloading_since_.reset();
+    return session;
+  }
+  if (reloading_since_ && round.now - *reloading_since_ < kReloadPatience) {
+    return session;  // asked already
+  }
+  for (const RenderedSet& set : round.sets) {
+    ASSIGN_OR_RETURN(answer, session->Command(absl::StrCat("show servers state ", set.backend)));
+    if (absl::StatusOr<std::vector<ServerRow>> rows = ParseServersState(answer); rows.ok()) {
+      rows_[set.backend] = *std::move(rows);
+    }
+  }
+  session = Reload(round);
+  RETURN_IF_ERROR(session.status());
+  ASSIGN_OR_RETURN(answer, session->Command("show info"));
+  ASSIGN_OR_RETURN(info, ParseInfo(answer));
+  reloading_since_.reset();
+  return session;
+}
+
+void ManagedHaproxy::KeepFileCurrent(const Round& round) {
+  if (written_at_ && round.now - *written_at_ < kFileInterval) {
+    return;
+  }
+  const std::string config = Render(round);
+  if (config != written_ && WriteFileAtomically(paths_.config, config).ok()) {
+    written_ = config;
+    written_at_ = round.now;
+  }
+}
+
+EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& sets, Instant now) {
+  EdgeState state;
+  state.reloads = reloads_;
+  Round round;
+  round.deadline = std::chrono::steady_clock::now() + kRoundLimit;
+  round.now = now;
+  if (!sets) {
+    state.reachable = OpenStats(round.deadline).ok();
+    return state;
+  }
+  round.sets = ArrangeSets(*sets, options_.bind);
+  round.identity = Identity(round.sets);
+  ProcessInfo info;
+  absl::StatusOr<RuntimeSession> session = EnsureRunning(round, info);
+  state.reloads = reloads_;
+  if (!session.ok()) {
+    state.error = std::string(session.status().message());
+    return state;
+  }
+  state.reachable = true;
+  state.instance = InstanceOf(info);
+
+  std::vector<std::string> draining;
+  for (const RenderedSet& set : round.sets) {
+    if (std::any_of(set.set->backends.begin(), set.set->backends.end(),
+                    [](const EdgeBackend& backend) { return backend.drain; })) {
+      draining.push_back(set.backend);
+    }
+  }
+  const OldLoad old =
+      draining.empty() ? OldLoad() : ReadOldLoad(paths_.master_socket, draining, round.deadline);
+  for (const RenderedSet& set : round.sets) {
+    if (!set.set->attach.empty()) {
+      state.sets.push_back(UnreadSet(*set.set, set.error, now));
+      continue;
+    }
+    absl::StatusOr<SetRound> driven = DriveSet(*session, *set.set, set.backend, old, now);
+    if (!driven.ok()) {
+      state.sets.push_back(UnreadSet(*set.set, driven.status().message(), now));
+      if (!absl::IsNotFound(driven.status()) && !absl::IsInvalidArgument(driven.status())) {
+        state.error = std::string(driven.status().message());
+        return state;  // the session is broken
+      }
+      continue;
+    }
+    rows_[set.backend] = std::move(driven->rows);
+    if (!set.error.empty()) {
+      driven->state.error = set.error;
+      driven->state.applied_epoch = Epoch();
+      driven->state.applied_revision = Revision();
+    }
+    state.sets.push_back(std::move(driven->state));
+  }
+  KeepFileCurrent(round);
+  return state;
+}
+
+}  // namespace drover::agent

@@ -1,0 +1,59 @@
+// The process of a managed HAProxy: check a file, start, reload. It runs as master and worker, daemonised
+// into a session of its own, and is never stopped from here: it outlives the agent (R6.4).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace drover::agent {
+
+struct HaproxyPaths {
+  explicit HaproxyPaths(const std::string& dir)
+      : config(dir + "/haproxy.cfg"),
+        checked(dir + "/haproxy.cfg.check"),
+        wanted(dir + "/wanted.pb"),
+        hold_script(dir + "/hold.lua"),
+        stats_socket(dir + "/stats.sock"),
+        master_socket(dir + "/master.sock"),
+        pid(dir + "/haproxy.pid"),
+        output(dir + "/haproxy.out") {}
+
+  std::string config, checked, wanted, hold_script, stats_socket, master_socket, pid, output;
+};
+
+// The program's full path. NotFound when it is nowhere.
+absl::StatusOr<std::string> FindProgram(const std::string& name);
+
+struct RunResult {
+  int exit_code = 0;
+  std::string output;  // both streams, through the file at `output_path`
+};
+
+// Runs a program that ends by itself or daemonises. DeadlineExceeded: it was killed.
+absl::StatusOr<RunResult> RunProgram(const std::vector<std::string>& argv, const std::string& output_path,
+                                     absl::Duration limit);
+
+class HaproxyProcess {
+ public:
+  HaproxyProcess(std::string program, HaproxyPaths paths);
+
+  // FailedPrecondition with HAProxy's own words when it refuses `config`.
+  absl::Status Check(const std::string& config) const;
+  // Starts with the file as it is. The process is up and listening when this returns OK.
+  absl::Status Start() const;
+  // Asks the running master to take over the file; the old worker finishes its requests.
+  absl::Status Reload() const;
+  // The master's pid while it lives.
+  std::optional<int> MasterPid() const;
+
+ private:
+  std::string program_;
+  HaproxyPaths paths_;
+};
+
+}  // namespace drover::agent

@@ -1,0 +1,166 @@
+// The HAProxy adapter on a process and a configuration of somebody else (R6.6).
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "absl/strings/str_cat.h"
+#include "agent/runtime/edge/haproxy.h"
+#include "agent/runtime/edge/process.h"
+#include "agent/runtime/edge/runtime_api.h"
+#include "agent/runtime/edge/wanted_file.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/contract/edge/http_load.h"
+
+namespace drover::agent {
+namespace {
+
+using drover::testing::Fetch;
+using drover::testing::FreePort;
+using drover::testing::HttpBackend;
+using ::testing::HasSubstr;
+
+class AttachedHaproxy : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    const absl::StatusOr<std::string> program = FindProgram("haproxy");
+    if (!program.ok()) {
+      GTEST_SKIP() << "haproxy is not installed";
+    }
+    char path[] = "/tmp/drover-attach-XXXXXX";
+    dir_ = mkdtemp(path);
+    port_ = FreePort();
+    config_ = absl::StrCat(
+        "global\n  stats socket ", dir_, "/foreign.sock mode 600 level admin\n",
+        "defaults\n  mode http\n  timeout connect 1s\n  timeout client 5s\n  timeout server 5s\n",
+        "frontend f\n  bind 127.0.0.1:", port_, "\n  default_backend web\n",
+        "backend web\n  option redispatch 1\n  server own1 127.0.0.1:1 disabled\n",
+        "  server drvother 127.0.0.1:1 disabled\n",
+        "  server-template drv 1-3 127.0.0.1:1 check inter 500ms fall 2 rise 1 disabled\n");
+    std::ofstream(dir_ + "/foreign.cfg") << config_;
+    program_ = *program;
+    Start();
+    HaproxyOptions options;
+    options.dir = dir_ + "/state";
+    options.attach_socket = dir_ + "/foreign.sock";
+    absl::StatusOr<std::unique_ptr<Edge>> edge = MakeHaproxyEdge(options);
+    ASSERT_TRUE(edge.ok()) << edge.status();
+    edge_ = *std::move(edge);
+    set_.handle = 1;
+    set_.http = true;
+    set_.slots = 3;
+    set_.epoch = Epoch(1);
+    set_.revision = Revision(1);
+    set_.attach = "web";
+  }
+
+  void TearDown() override {
+    Stop();
+    if (!dir_.empty()) {
+      std::filesystem::remove_all(dir_);
+    }
+  }
+
+  void Start() {
+    const absl::StatusOr<RunResult> started =
+        RunProgram({program_, "-D", "-f", dir_ + "/foreign.cfg", "-p", dir_ + "/foreign.pid"}, dir_ + "/out",
+                   absl::Seconds(5));
+    ASSERT_TRUE(started.ok()) << started.status();
+    ASSERT_EQ(started->exit_code, 0) << started->output;
+  }
+
+  void Stop() const {
+    const absl::StatusOr<std::string> pid = ReadWholeFile(dir_ + "/foreign.pid");
+    if (pid.ok()) {
+      kill(std::stoi(*pid), SIGKILL);
+    }
+  }
+
+  std::string ByHand(const std::string& command) const {
+    absl::StatusOr<RuntimeSession> session = RuntimeSession::Open(
+        dir_ + "/foreign.sock", "> ", std::chrono::steady_clock::now() + std::chrono::seconds(2));
+    return session.ok() ? session->Command(command).value_or("no answer") : "no connection";
+  }
+
+  EdgeState Apply(const std::vector<const HttpBackend*>& backends) {
+    set_.backends.clear();
+    for (const HttpBackend* backend : backends) {
+      set_.backends.push_back({.replica = ReplicaId(backend->port()),
+                               .address = "127.0.0.1",
+                               .port = backend->port(),
+                               .drain = false});
+    }
+    edge_->SetDesired({set_});
+    return edge_->Reconcile(Instant());
+  }
+
+  std::string program_, dir_, config_;
+  uint32_t port_ = 0;
+  std::unique_ptr<Edge> edge_;
+  EdgeSet set_;
+};
+
+TEST_F(AttachedHaproxy, R6_6_OnlyServersOfOursAreTouched) {
+  HttpBackend a;
+  HttpBackend own;
+  EXPECT_THAT(ByHand(absl::StrCat("set server web/own1 addr 127.0.0.1 port ", own.port())),
+              HasSubstr("port changed"));
+  EXPECT_EQ(ByHand("set server web/own1 state ready"), "");
+  const EdgeState state = Apply({&a});
+  ASSERT_EQ(state.sets.size(), 1u) << state.error;
+  EXPECT_EQ(state.sets.front().error, "");
+  EXPECT_EQ(state.sets.front().applied_revision, Revision(1));
+  EXPECT_THAT(edge_->Describe(), HasSubstr("attached"));
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(Fetch(port_), 200);
+  }
+  EXPECT_EQ(a.served(), 2u);
+  EXPECT_EQ(own.served(), 2u);
+  const absl::StatusOr<std::vector<ServerRow>> rows = ParseServersState(ByHand("show servers state web"));
+  ASSERT_TRUE(rows.ok());
+  EXPECT_EQ((*rows)[0].port, own.port());
+  EXPECT_EQ((*rows)[1].port, 1u);  // drvother is not a slot name
+  EXPECT_EQ(*ReadWholeFile(dir_ + "/foreign.cfg"), config_);
+}
+
+TEST_F(AttachedHaproxy, R6_6_WipedStateIsRepairedInOneRound) {
+  HttpBackend a;
+  const EdgeState before = Apply({&a});
+  Stop();
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_FALSE(edge_->Reconcile(Instant()).reachable);
+  Start();
+  const EdgeState after = edge_->Reconcile(Instant());
+  EXPECT_NE(after.instance, before.instance);
+  ASSERT_EQ(after.sets.size(), 1u) << after.error;
+  EXPECT_EQ(after.sets.front().applied_revision, Revision(1));
+  EXPECT_EQ(Fetch(port_), 200);
+}
+
+TEST_F(AttachedHaproxy, MissingBackendOrSlotsAreSaidWithTheLinesToAdd) {
+  set_.attach = "nothere";
+  HttpBackend a;
+  EdgeState state = Apply({&a});
+  ASSERT_EQ(state.sets.size(), 1u) << state.error;
+  EXPECT_THAT(state.sets.front().error, HasSubstr("no backend nothere"));
+  EXPECT_THAT(state.sets.front().error, HasSubstr("server-template drv 1-3 127.0.0.1:1 check"));
+
+  set_.attach = "web";
+  set_.slots = 8;
+  HttpBackend b, c, d;
+  state = Apply({&a, &b, &c, &d});
+  EXPECT_THAT(state.sets.front().error, HasSubstr("1 of 4 replicas found no slot"));
+  EXPECT_THAT(state.sets.front().error, HasSubstr("server-template drv 1-8"));
+  EXPECT_EQ(state.sets.front().applied_revision, Revision());
+
+  set_.attach = "";
+  EXPECT_THAT(Apply({&a}).sets.front().error, HasSubstr("x-edge attach"));
+}
+
+}  // namespace
+}  // namespace drover::agent

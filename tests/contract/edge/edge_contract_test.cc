@@ -1,0 +1,401 @@
+// What every Edge adapter owes, judged on the real program. Adapters are the parameter; a program that
+// is not installed skips its cases.
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "agent/runtime/edge/haproxy.h"
+#include "agent/runtime/edge/process.h"
+#include "agent/runtime/edge/runtime_api.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/contract/edge/http_load.h"
+
+namespace drover::agent {
+namespace {
+
+using drover::testing::Fetch;
+using drover::testing::FreePort;
+using drover::testing::HttpBackend;
+using drover::testing::StrictLoad;
+using ::testing::HasSubstr;
+
+Instant Now() {
+  timespec t{};
+  clock_gettime(CLOCK_BOOTTIME, &t);
+  return Instant::FromNanoseconds(int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec);
+}
+
+std::string TemporaryDir() {
+  char path[] = "/tmp/drover-edge-XXXXXX";
+  return mkdtemp(path);
+}
+
+// How one adapter is made and, from outside, disturbed.
+struct Adapter {
+  std::string name;
+  std::string program;
+  std::function<absl::StatusOr<std::unique_ptr<Edge>>(const std::string& dir)> make;
+};
+
+void PrintTo(const Adapter& adapter, std::ostream* out) { *out << adapter.name; }
+
+class EdgeContract : public ::testing::TestWithParam<Adapter> {
+ protected:
+  void SetUp() override {
+    if (!FindProgram(GetParam().program).ok()) {
+      GTEST_SKIP() << GetParam().program << " is not installed";
+    }
+    dir_ = TemporaryDir();
+    Make();
+    set_.handle = 7;
+    set_.stack = "shop";
+    set_.service = "web";
+    set_.target = 8000;
+    set_.epoch = Epoch(1);
+    set_.http = true;
+    set_.slots = 6;
+    set_.listeners = {{.bind = "127.0.0.1", .port = FreePort(), .host = "", .path = "", .tls_path = ""}};
+  }
+
+  void TearDown() override {
+    edge_.reset();
+    if (const std::optional<int> pid = Master()) {
+      kill(*pid, SIGKILL);
+    }
+    if (!dir_.empty()) {
+      std::filesystem::remove_all(dir_);
+    }
+  }
+
+  void Make() {
+    absl::StatusOr<std::unique_ptr<Edge>> edge = GetParam().make(dir_);
+    ASSERT_TRUE(edge.ok()) << edge.status();
+    edge_ = *std::move(edge);
+  }
+
+  std::optional<int> Master() const {
+    return dir_.empty() ? std::nullopt : HaproxyProcess("", HaproxyPaths(dir_)).MasterPid();
+  }
+
+  // A command by hand, past the adapter.
+  std::string ByHand(const std::string& command) const {
+    absl::StatusOr<RuntimeSession> session = RuntimeSession::Open(
+        HaproxyPaths(dir_).stats_socket, "> ", std::chrono::steady_clock::now() + std::chrono::seconds(2));
+    return session.ok() ? session->Command(command).value_or("no answer") : "no connection";
+  }
+
+  EdgeBackend To(const HttpBackend& backend, bool drain = false) const {
+    return {
+        .replica = ReplicaId(backend.port()), .address = "127.0.0.1", .port = backend.port(), .drain = drain};
+  }
+
+  // Wants these backends, reconciles once, returns the state of the set.
+  EdgeSetState Apply(std::vector<EdgeBackend> backends) {
+    set_.backends = std::move(backends);
+    set_.revision = Revision(set_.revision.value() + 1);
+    edge_->SetDesired({set_});
+    last_ = edge_->Reconcile(Now());
+    EXPECT_EQ(last_.error, "");
+    return last_.sets.empty() ? EdgeSetState() : last_.sets.front();
+  }
+
+  // Reconciles until the drained replica has nothing in flight.
+  bool Drained(ReplicaId replica) {
+    for (int i = 0; i < 200; ++i) {
+      last_ = edge_->Reconcile(Now());
+      for (const EdgeServerState& server : last_.sets.front().servers) {
+        if (server.replica == replica && server.in_flight == 0) {
+          return true;
+        }
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return false;
+  }
+
+  uint32_t port() const { return set_.listeners.front().port; }
+
+  std::string dir_;
+  std::unique_ptr<Edge> edge_;
+  EdgeSet set_;
+  EdgeState last_;
+};
+
+TEST_P(EdgeContract, AppliesAndRoutes) {
+  HttpBackend a;
+  HttpBackend b;
+  const EdgeSetState state = Apply({To(a), To(b)});
+  EXPECT_EQ(state.error, "");
+  EXPECT_EQ(state.applied_revision, set_.revision);
+  EXPECT_EQ(state.applied_epoch, Epoch(1));
+  EXPECT_TRUE(last_.reachable);
+  EXPECT_NE(last_.instance, 0u);
+  for (int i = 0; i < 6; ++i) {
+    EXPECT_EQ(Fetch(port()), 200);
+  }
+  EXPECT_GT(a.served(), 0u);
+  EXPECT_GT(b.served(), 0u);
+  last_ = edge_->Reconcile(Now());
+  EXPECT_EQ(last_.sets.front().requests_total, 6u);
+  EXPECT_EQ(last_.sets.front().errors_total, 0u);
+  EXPECT_TRUE(last_.sets.front().servers.front().up);
+}
+
+TEST_P(EdgeContract, R6_1_NothingIsTouchedBeforeAnybodySpoke) {
+  last_ = edge_->Reconcile(Now());
+  EXPECT_FALSE(last_.reachable);
+  EXPECT_FALSE(Master());
+}
+
+TEST_P(EdgeContract, R6_1_DrainReadsInFlightDownToZero) {
+  HttpBackend a;
+  HttpBackend b;
+  Apply({To(a)});
+  a.Hold(true);
+  std::thread client([&] { EXPECT_EQ(Fetch(port()), 200); });
+  for (int i = 0; i < 200 && last_.sets.front().servers.front().in_flight == 0; ++i) {
+    last_ = edge_->Reconcile(Now());
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(last_.sets.front().servers.front().in_flight, 1);
+  const EdgeSetState state = Apply({To(b), To(a, true)});
+  EXPECT_EQ(state.applied_revision, set_.revision);
+  EXPECT_EQ(state.servers.size(), 2u);
+  EXPECT_EQ(state.servers.back().in_flight, 1);
+  EXPECT_FALSE(state.servers.back().up);
+  EXPECT_EQ(Fetch(port()), 200);  // new work goes to b
+  EXPECT_EQ(b.served(), 1u);
+  a.Hold(false);
+  client.join();
+  EXPECT_TRUE(Drained(ReplicaId(a.port())));
+}
+
+TEST_P(EdgeContract, R6_1_InFlightOfBeforeAReloadStillCounts) {
+  HttpBackend a;
+  HttpBackend b;
+  Apply({To(a)});
+  a.Hold(true);
+  std::thread client([&] { EXPECT_EQ(Fetch(port()), 200); });
+  for (int i = 0; i < 200 && last_.sets.front().servers.front().in_flight == 0; ++i) {
+    last_ = edge_->Reconcile(Now());
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  set_.slots = 9;  // R6.5: a reason to reload
+  EdgeSetState state = Apply({To(b), To(a, true)});
+  EXPECT_EQ(last_.reloads, 1u);
+  // Unknown for a moment, while the master takes itself over: then absent, never zero.
+  for (int i = 0; i < 200 && state.servers.size() < 2; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    state = edge_->Reconcile(Now()).sets.front();
+  }
+  EXPECT_EQ(state.servers.size(), 2u);
+  EXPECT_EQ(state.servers.back().replica, ReplicaId(a.port()));
+  EXPECT_EQ(state.servers.back().in_flight, 1);
+  a.Hold(false);
+  client.join();
+  EXPECT_TRUE(Drained(ReplicaId(a.port())));
+}
+
+TEST_P(EdgeContract, RepairsWhatAHandChangedWithinOneRound) {
+  HttpBackend a;
+  HttpBackend b;
+  Apply({To(a), To(b)});
+  EXPECT_EQ(ByHand("set server shop.web.8000/drv1 state maint"), "");
+  EXPECT_EQ(ByHand("set server shop.web.8000/drv2 weight 0"), "");
+  EXPECT_THAT(ByHand("set server shop.web.8000/drv3 addr 127.0.0.1 port 9"), HasSubstr("port changed"));
+  EXPECT_EQ(ByHand("set server shop.web.8000/drv3 state ready"), "");
+  last_ = edge_->Reconcile(Now());
+  EXPECT_EQ(last_.sets.front().error, "");
+  EXPECT_EQ(last_.sets.front().applied_revision, set_.revision);
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(Fetch(port()), 200);
+  }
+  EXPECT_EQ(a.served(), 2u);
+  EXPECT_EQ(b.served(), 2u);
+}
+
+TEST_P(EdgeContract, R6_4_KilledBalancerIsBackWithTheRightBackends) {
+  HttpBackend a;
+  HttpBackend b;
+  Apply({To(a)});
+  Apply({To(b)});
+  const uint64_t instance = last_.instance;
+  ASSERT_TRUE(Master());
+  const auto start = std::chrono::steady_clock::now();
+  kill(*Master(), SIGKILL);
+  do {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    last_ = edge_->Reconcile(Now());
+  } while (!last_.reachable && std::chrono::steady_clock::now() - start < std::chrono::seconds(5));
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(2));
+  ASSERT_TRUE(last_.reachable) << last_.error;
+  EXPECT_NE(last_.instance, instance);
+  EXPECT_EQ(last_.sets.front().applied_revision, set_.revision) << last_.sets.front().error;
+  EXPECT_EQ(Fetch(port()), 200);
+  EXPECT_EQ(b.served(), 1u);
+  EXPECT_EQ(a.served(), 0u);
+}
+
+TEST_P(EdgeContract, R6_4_ANewAgentChangesNothing) {
+  HttpBackend a;
+  Apply({To(a)});
+  const uint64_t instance = last_.instance;
+  const std::optional<int> master = Master();
+  edge_.reset();
+  EXPECT_EQ(Fetch(port()), 200);  // without an agent
+  Make();
+  last_ = edge_->Reconcile(Now());  // before a controller spoke: the wanted sets are those of before
+  EXPECT_EQ(last_.instance, instance);
+  EXPECT_EQ(last_.reloads, 0u);
+  EXPECT_EQ(Master(), master);
+  ASSERT_EQ(last_.sets.size(), 1u);
+  EXPECT_EQ(last_.sets.front().applied_revision, set_.revision);
+  EXPECT_EQ(Fetch(port()), 200);
+  EXPECT_EQ(a.served(), 2u);
+}
+
+TEST_P(EdgeContract, R6_4_TheFileHasTheCurrentAddresses) {
+  HttpBackend a;
+  HttpBackend b;
+  Apply({To(a)});
+  Apply({To(b)});
+  edge_->Reconcile(Now() + absl::Seconds(2));
+  std::ifstream file(HaproxyPaths(dir_).config);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  EXPECT_THAT(text, HasSubstr(absl::StrCat(" 127.0.0.1:", b.port(), "\n")));
+  EXPECT_THAT(text, ::testing::Not(HasSubstr(absl::StrCat(" 127.0.0.1:", a.port(), "\n"))));
+}
+
+TEST_P(EdgeContract, APortInUseIsSaidAndOtherSetsServe) {
+  HttpBackend a;
+  HttpBackend squatter;
+  EdgeSet other = set_;
+  other.handle = 8;
+  other.service = "api";
+  other.listeners[0].port = squatter.port();
+  set_.backends = {To(a)};
+  other.backends = {To(a)};
+  set_.revision = other.revision = Revision(1);
+  edge_->SetDesired({set_, other});
+  last_ = edge_->Reconcile(Now());
+  ASSERT_EQ(last_.sets.size(), 2u) << last_.error;
+  EXPECT_EQ(last_.sets[0].applied_revision, Revision(1)) << last_.sets[0].error;
+  EXPECT_THAT(last_.sets[1].error, HasSubstr(absl::StrCat("port ", squatter.port(), " is in use")));
+  EXPECT_EQ(last_.sets[1].applied_revision, Revision());
+  EXPECT_EQ(Fetch(port()), 200);
+}
+
+TEST_P(EdgeContract, ABadCertificateIsSaidAndOtherSetsServe) {
+  HttpBackend a;
+  const std::string certificate = dir_ + "/broken.pem";
+  std::ofstream(certificate) << "not a certificate\n";
+  EdgeSet other = set_;
+  other.handle = 8;
+  other.service = "api";
+  other.listeners[0].port = FreePort();
+  other.listeners[0].tls_path = certificate;
+  set_.backends = other.backends = {To(a)};
+  set_.revision = other.revision = Revision(1);
+  edge_->SetDesired({set_, other});
+  last_ = edge_->Reconcile(Now());
+  ASSERT_EQ(last_.sets.size(), 2u) << last_.error;
+  EXPECT_EQ(last_.sets[0].applied_revision, Revision(1)) << last_.sets[0].error;
+  EXPECT_THAT(last_.sets[1].error, HasSubstr("broken.pem"));
+  EXPECT_EQ(Fetch(port()), 200);
+}
+
+TEST_P(EdgeContract, RoutesByHostAndPath) {
+  HttpBackend web;
+  HttpBackend api;
+  EdgeSet other = set_;
+  other.handle = 8;
+  other.service = "api";
+  other.listeners[0].host = "Shop.example.com";
+  other.listeners[0].path = "/api";
+  set_.backends = {To(web)};
+  other.backends = {To(api)};
+  edge_->SetDesired({set_, other});
+  last_ = edge_->Reconcile(Now());
+  EXPECT_EQ(Fetch(port(), "/api/v1", "shop.example.com:8080"), 200);
+  EXPECT_EQ(Fetch(port(), "/api", "SHOP.example.com"), 200);
+  EXPECT_EQ(api.served(), 2u);
+  EXPECT_EQ(Fetch(port(), "/apidocs", "shop.example.com"), 200);
+  EXPECT_EQ(Fetch(port(), "/api", "other.example.com"), 200);
+  EXPECT_EQ(web.served(), 2u);
+}
+
+TEST_P(EdgeContract, RoutesPlainTcp) {
+  HttpBackend a;
+  set_.http = false;
+  const EdgeSetState state = Apply({To(a)});
+  EXPECT_EQ(state.applied_revision, set_.revision) << state.error;
+  EXPECT_EQ(Fetch(port()), 200);
+}
+
+TEST_P(EdgeContract, HoldsRequestsAtZero) {
+  HttpBackend a;
+  set_.hold = absl::Seconds(10);
+  Apply({});
+  std::thread client([&] { EXPECT_EQ(Fetch(port()), 200); });
+  for (int i = 0; i < 200 && last_.sets.front().queued.value_or(0) == 0; ++i) {
+    last_ = edge_->Reconcile(Now());
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(last_.sets.front().queued, 1);
+  Apply({To(a)});
+  client.join();
+}
+
+TEST_P(EdgeContract, R6_5_ReplacingReplicasLosesNothingAndReloadsNothing) {
+  std::vector<std::unique_ptr<HttpBackend>> live;
+  for (int i = 0; i < 3; ++i) {
+    live.push_back(std::make_unique<HttpBackend>());
+  }
+  Apply({To(*live[0]), To(*live[1]), To(*live[2])});
+  StrictLoad load(port(), 16);
+  for (int i = 0; i < 30; ++i) {
+    auto fresh = std::make_unique<HttpBackend>();
+    EXPECT_EQ(Apply({To(*live[1]), To(*live[2]), To(*fresh), To(*live[0], true)}).applied_revision,
+              set_.revision);
+    ASSERT_TRUE(Drained(ReplicaId(live[0]->port())));
+    ASSERT_TRUE(Drained(ReplicaId(live[0]->port())));
+    live.erase(live.begin());
+    live.push_back(std::move(fresh));
+    Apply({To(*live[0]), To(*live[1]), To(*live[2])});
+    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+  }
+  for (int i = 0; i < 1000 && load.done() < 3000; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  load.Stop();
+  EXPECT_EQ(load.failed(), 0u);
+  EXPECT_GE(load.done(), 3000u);
+  EXPECT_EQ(last_.reloads, 0u);
+}
+
+Adapter Haproxy() {
+  return {.name = "haproxy", .program = "haproxy", .make = [](const std::string& dir) {
+            HaproxyOptions options;
+            options.dir = dir;
+            options.bind = "127.0.0.1";
+            return MakeHaproxyEdge(options);
+          }};
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EdgeContract, ::testing::Values(Haproxy()),
+                         [](const ::testing::TestParamInfo<Adapter>& adapter) { return adapter.param.name; });
+
+}  // namespace
+}  // namespace drover::agent

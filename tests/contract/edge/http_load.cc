@@ -1,0 +1,188 @@
+#include "tests/contract/edge/http_load.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+
+namespace drover::testing {
+namespace {
+
+sockaddr_in Loopback(uint32_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+int Listen(uint32_t* port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address = Loopback(0);
+  socklen_t size = sizeof(address);
+  if (bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(fd, 128) != 0 ||
+      getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
+    std::abort();
+  }
+  *port = ntohs(address.sin_port);
+  return fd;
+}
+
+int Connect(uint32_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const sockaddr_in address = Loopback(port);
+  const timeval limit{10, 0};
+  setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+// The status of one exchange; 0 when the connection broke or the answer was cut.
+int Exchange(int fd, const std::string& request) {
+  if (send(fd, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) {
+    return 0;
+  }
+  std::string answer;
+  char buffer[4096];
+  size_t head = std::string::npos;
+  size_t body = 0;
+  while (head == std::string::npos || answer.size() < head + 4 + body) {
+    const ssize_t n = recv(fd, buffer, sizeof(buffer), 0);
+    if (n <= 0) {
+      return 0;
+    }
+    answer.append(buffer, static_cast<size_t>(n));
+    if (head == std::string::npos && (head = answer.find("\r\n\r\n")) != std::string::npos) {
+      const size_t length = answer.find("ontent-length: ");
+      const size_t other = answer.find("ontent-Length: ");
+      const size_t at = length < head ? length : other;
+      body = at < head ? std::strtoul(answer.c_str() + at + 15, nullptr, 10) : 0;
+    }
+  }
+  return std::atoi(answer.c_str() + 9);
+}
+
+std::string Request(const std::string& path, const std::string& host) {
+  return "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
+}
+
+}  // namespace
+
+HttpBackend::HttpBackend() : listener_(Listen(&port_)), acceptor_([this] { Accept(); }) {}
+
+HttpBackend::~HttpBackend() {
+  stop_ = true;
+  shutdown(listener_, SHUT_RDWR);
+  acceptor_.join();
+  close(listener_);
+  {
+    const std::lock_guard lock(mutex_);
+    for (const int fd : open_) {
+      shutdown(fd, SHUT_RDWR);
+    }
+  }
+  for (std::thread& thread : threads_) {
+    thread.join();
+  }
+}
+
+void HttpBackend::Accept() {
+  while (!stop_) {
+    const int fd = accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    if (fd < 0) {
+      return;
+    }
+    const std::lock_guard lock(mutex_);
+    open_.insert(fd);
+    threads_.emplace_back([this, fd] { Serve(fd); });
+  }
+}
+
+void HttpBackend::Serve(int fd) {
+  const int on = 1;
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+  const std::string body = std::to_string(port_);
+  const std::string answer =
+      "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+  std::string input;
+  char buffer[4096];
+  for (ssize_t n = 0; (n = recv(fd, buffer, sizeof(buffer), 0)) > 0;) {
+    input.append(buffer, static_cast<size_t>(n));
+    for (size_t end = 0; (end = input.find("\r\n\r\n")) != std::string::npos; input.erase(0, end + 4)) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      while (held_ && !stop_) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+      }
+      if (send(fd, answer.data(), answer.size(), MSG_NOSIGNAL) > 0) {
+        ++served_;
+      }
+    }
+  }
+  const std::lock_guard lock(mutex_);
+  open_.erase(fd);
+  close(fd);
+}
+
+uint32_t FreePort() {
+  uint32_t port = 0;
+  close(Listen(&port));
+  return port;
+}
+
+int Fetch(uint32_t port, const std::string& path, const std::string& host) {
+  const int fd = Connect(port);
+  if (fd < 0) {
+    return 0;
+  }
+  const int status = Exchange(fd, Request(path, host));
+  close(fd);
+  return status;
+}
+
+StrictLoad::StrictLoad(uint32_t port, int connections) {
+  for (int i = 0; i < connections; ++i) {
+    threads_.emplace_back([this, port] { Run(port); });
+  }
+}
+
+StrictLoad::~StrictLoad() { Stop(); }
+
+void StrictLoad::Stop() {
+  stop_ = true;
+  for (std::thread& thread : threads_) {
+    if (thread.joinable()) {
+      thread.join();
+    }
+  }
+}
+
+void StrictLoad::Run(uint32_t port) {
+  const std::string request = Request("/", "localhost");
+  int fd = -1;
+  while (!stop_) {
+    if (fd < 0) {
+      fd = Connect(port);
+    }
+    if (fd >= 0 && Exchange(fd, request) == 200) {
+      ++done_;
+      continue;
+    }
+    ++failed_;
+    if (fd >= 0) {
+      close(fd);
+    }
+    fd = -1;
+  }
+  if (fd >= 0) {
+    close(fd);
+  }
+}
+
+}  // namespace drover::testing

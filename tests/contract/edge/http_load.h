@@ -1,0 +1,70 @@
+// A small HTTP backend that can hold its answers, and a strict keep-alive client that counts everything
+// but a 200 as a failure. For tests of balancers on 127.0.0.0/8.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace drover::testing {
+
+// Listens on 127.0.0.1 at a port of its own choice. Thread per connection, keep-alive.
+class HttpBackend {
+ public:
+  HttpBackend();
+  ~HttpBackend();  // cuts what is open, as a killed worker would
+
+  uint32_t port() const { return port_; }
+
+  uint64_t served() const { return served_; }
+
+  // While held, requests wait inside (in flight).
+  void Hold(bool on) { held_ = on; }
+
+ private:
+  void Accept();
+  void Serve(int fd);
+
+  uint32_t port_ = 0;  // set while listener_ is made
+  int listener_ = -1;
+  std::atomic<bool> held_{false};
+  std::atomic<bool> stop_{false};
+  std::atomic<uint64_t> served_{0};
+  std::mutex mutex_;
+  std::set<int> open_;
+  std::vector<std::thread> threads_;
+  std::thread acceptor_;
+};
+
+// A TCP port on 127.0.0.1 that was free a moment ago.
+uint32_t FreePort();
+
+// One request on a fresh connection; the status code, or 0 for any other end.
+int Fetch(uint32_t port, const std::string& path = "/", const std::string& host = "localhost");
+
+// Requests without pause on `connections` keep-alive connections until stopped.
+class StrictLoad {
+ public:
+  StrictLoad(uint32_t port, int connections);
+  ~StrictLoad();
+  void Stop();
+
+  uint64_t done() const { return done_; }
+
+  uint64_t failed() const { return failed_; }
+
+ private:
+  void Run(uint32_t port);
+
+  std::atomic<bool> stop_{false};
+  std::atomic<uint64_t> done_{0};
+  std::atomic<uint64_t> failed_{0};
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace drover::testing
