@@ -13,8 +13,8 @@ v1::Capacity CapacityOf(const Config& config, Resources found, const std::vector
     return static_cast<int64_t>(std::llround(config.reserve.fraction * static_cast<double>(of)));
   };
   MilliCpu cpu_reserve = config.reserve.cpu.value_or(MilliCpu(share(whole.cpu.value())));
-  Bytes memory_reserve = config.reserve.memory.value_or(
-      std::max(Bytes(share(whole.memory.value())), config.reserve.memory_min));
+  Bytes memory_reserve =
+      config.reserve.memory.value_or(std::max(Bytes(share(whole.memory.value())), config.reserve.memory_min));
   Resources taken;
   for (const Foreign& one : foreign) {
     taken = taken + one.resources;
@@ -31,7 +31,8 @@ absl::StatusOr<std::vector<Foreign>> ReadForeign(docker::Client* engine) {
   ASSIGN_OR_RETURN(std::vector<Container> all, engine->List(""));
   std::vector<Foreign> result;
   for (const Container& container : all) {
-    bool up = container.status == Container::Status::kRunning || container.status == Container::Status::kPaused;
+    bool up =
+        container.status == Container::Status::kRunning || container.status == Container::Status::kPaused;
     if (container.replica.value() != 0 || !up) {
       continue;
     }

@@ -35,12 +35,8 @@ RunReplica RunFromWire(const v1::RunReplica& wire) {
 }
 
 RemoveReplica RemoveFromWire(const v1::RemoveReplica& wire) {
-  return {ReplicaId(wire.replica_id()),
-          wire.reason(),
-          wire.forced(),
-          absl::Milliseconds(wire.grace_ms()),
-          wire.operator_change(),
-          wire.remove_volumes()};
+  return {ReplicaId(wire.replica_id()),        wire.reason(),          wire.forced(),
+          absl::Milliseconds(wire.grace_ms()), wire.operator_change(), wire.remove_volumes()};
 }
 
 v1::ReplicaState StateOf(const Container& container) {
@@ -72,8 +68,8 @@ ServiceContext ContextFromWire(const v1::ServiceContext& wire) {
   context.task = wire.task();
   context.singleton = wire.singleton();
   const v1::ContainerSpec& spec = wire.container();
-  bool checked = spec.has_healthcheck() && !spec.healthcheck().test().empty() &&
-                 spec.healthcheck().test(0) != "NONE";
+  bool checked =
+      spec.has_healthcheck() && !spec.healthcheck().test().empty() && spec.healthcheck().test(0) != "NONE";
   // R3.4: the first that exists.
   bool probed = wire.has_ready() && wire.ready().check_case() != v1::ReadyCheck::CHECK_NOT_SET;
   context.has_healthcheck = checked && !probed;

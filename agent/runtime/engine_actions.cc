@@ -17,7 +17,7 @@ namespace drover::agent {
 namespace {
 
 constexpr int kNamesTried = 20;
-constexpr Duration kPullIdle = absl::Minutes(2);   // longest silence of a pull
+constexpr Duration kPullIdle = absl::Minutes(2);    // longest silence of a pull
 constexpr Duration kAfterKill = absl::Seconds(30);  // a killed process that is still there is the kernel's
 constexpr Duration kHookLimit = absl::Minutes(1);
 constexpr Duration kEngineGrace = absl::Seconds(10);  // Docker's own default
@@ -177,7 +177,8 @@ absl::StatusOr<std::string> EngineActions::CreateContainer(const Executor::Job& 
   RETURN_IF_ERROR(resources_->Ensure(*job.service));
   ASSIGN_OR_RETURN(std::string id, CreateUnderFreeName(job, body));
   for (const docker::Endpoint& endpoint : docker::MoreNetworks(*job.service)) {
-    if (absl::Status joined = engine_->ConnectNetwork(endpoint.network, id, endpoint.settings); !joined.ok()) {
+    if (absl::Status joined = engine_->ConnectNetwork(endpoint.network, id, endpoint.settings);
+        !joined.ok()) {
       // Half a container would be adopted by the next try as a whole one.
       (void)engine_->Remove(id, true);
       return joined;
@@ -188,7 +189,8 @@ absl::StatusOr<std::string> EngineActions::CreateContainer(const Executor::Job& 
   return id;
 }
 
-absl::StatusOr<std::string> EngineActions::CreateUnderFreeName(const Executor::Job& job, const std::string& body) {
+absl::StatusOr<std::string> EngineActions::CreateUnderFreeName(const Executor::Job& job,
+                                                               const std::string& body) {
   const std::string& platform = job.service->container().platform();
   absl::Status status;
   for (int attempt = 0; attempt < kNamesTried; ++attempt) {
@@ -204,7 +206,8 @@ absl::StatusOr<std::string> EngineActions::CreateUnderFreeName(const Executor::J
       return created->id;
     }
     status = created.status();
-    bool name_taken = absl::IsAlreadyExists(status) && absl::StrContains(status.message(), "is already in use");
+    bool name_taken =
+        absl::IsAlreadyExists(status) && absl::StrContains(status.message(), "is already in use");
     if (!name_taken) {
       return status;
     }
@@ -263,7 +266,8 @@ void EngineActions::Stop(const Executor::Job& job, ActionDone& done) {
       }
       done.status = engine_->Kill(id, "SIGKILL");
       if (done.status.ok() && !WaitForExit(id, Now() + kAfterKill)) {
-        done.status = absl::DeadlineExceededError(absl::StrCat(id.substr(0, 12), " does not end after SIGKILL"));
+        done.status =
+            absl::DeadlineExceededError(absl::StrCat(id.substr(0, 12), " does not end after SIGKILL"));
       }
     }
     done.took = Now() - signalled;
@@ -346,8 +350,8 @@ void EngineActions::RunHook(const std::string& id,
       cancel->Trigger();
     }
   });
-  absl::StatusOr<int32_t> code =
-      engine_->Exec(id, options, [](int, absl::string_view) { return true; }, cancel);
+  absl::StatusOr<int32_t> code = engine_->Exec(
+      id, options, [](int, absl::string_view) { return true; }, cancel);
   {
     std::lock_guard lock(mutex);
     finished = true;

@@ -19,9 +19,9 @@ constexpr Duration kAfterglow = absl::Seconds(5);
 
 std::string NameOf(const Executor::Job& job) {
   static const char* const kVerbs[] = {"pull", "create", "start", "stop", "remove", "inspect"};
-  std::string what = job.service == nullptr
-                         ? ToString(job.action.replica)
-                         : absl::StrCat(job.service->stack(), "-", job.service->service(), "-", job.action.number);
+  std::string what = job.service == nullptr ? ToString(job.action.replica)
+                                            : absl::StrCat(job.service->stack(), "-", job.service->service(),
+                                                           "-", job.action.number);
   if (job.action.kind == Action::Kind::kPull && job.service != nullptr) {
     what = job.service->container().image();
   }

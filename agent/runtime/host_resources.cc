@@ -77,7 +77,8 @@ std::vector<std::string> FreeSubnets(const std::string& pool, uint32_t prefix,
     }
   }
   uint64_t size = uint64_t{1} << (32 - prefix);
-  for (uint64_t first = range->first; first + size - 1 <= range->last && result.size() < limit; first += size) {
+  for (uint64_t first = range->first; first + size - 1 <= range->last && result.size() < limit;
+       first += size) {
     uint64_t last = first + size - 1;
     bool free = std::none_of(used.begin(), used.end(),
                              [&](const Range& other) { return first <= other.last && other.first <= last; });
@@ -98,7 +99,8 @@ absl::Status HostResources::KeepSecrets(const v1::FileContents& contents) {
     if (file.sha256().empty() || file.sha256().find_first_not_of("0123456789abcdef") != std::string::npos) {
       return absl::InvalidArgumentError(absl::StrCat(file.name(), ": its sha256 is not hexadecimal"));
     }
-    RETURN_IF_ERROR(WriteDurably(absl::StrCat(options_.secrets_dir, "/", file.sha256()), file.content(), 0444));
+    RETURN_IF_ERROR(
+        WriteDurably(absl::StrCat(options_.secrets_dir, "/", file.sha256()), file.content(), 0444));
   }
   return absl::OkStatus();
 }
@@ -119,9 +121,9 @@ absl::Status HostResources::EnsureNetwork(const v1::NetworkSpec& network, const 
     return found;
   }
   if (network.external()) {
-    return absl::NotFoundError(absl::StrCat("external network ", network.engine_name(),
-                                            " does not exist on this node; create it with `docker network create ",
-                                            network.engine_name(), "`"));
+    return absl::NotFoundError(absl::StrCat(
+        "external network ", network.engine_name(),
+        " does not exist on this node; create it with `docker network create ", network.engine_name(), "`"));
   }
   docker::Client::NewNetwork wanted;
   wanted.name = network.engine_name();
@@ -129,7 +131,8 @@ absl::Status HostResources::EnsureNetwork(const v1::NetworkSpec& network, const 
   wanted.internal = network.internal();
   wanted.options = {network.driver_opts().begin(), network.driver_opts().end()};
   wanted.labels = WithStack(network.labels(), stack);
-  absl::Status created = options_.address_pool.empty() ? engine_->CreateNetwork(wanted) : CreateFromPool(wanted);
+  absl::Status created =
+      options_.address_pool.empty() ? engine_->CreateNetwork(wanted) : CreateFromPool(wanted);
   return absl::IsAlreadyExists(created) ? absl::OkStatus() : created;  // somebody was faster
 }
 
@@ -159,12 +162,13 @@ absl::Status HostResources::EnsureVolume(const v1::VolumeSpec& volume, const std
     return found;
   }
   if (volume.external()) {
-    return absl::NotFoundError(absl::StrCat("external volume ", volume.engine_name(),
-                                            " does not exist on this node; create it with `docker volume create ",
-                                            volume.engine_name(), "`"));
+    return absl::NotFoundError(absl::StrCat(
+        "external volume ", volume.engine_name(),
+        " does not exist on this node; create it with `docker volume create ", volume.engine_name(), "`"));
   }
   std::map<std::string, std::string> options(volume.driver_opts().begin(), volume.driver_opts().end());
-  return engine_->CreateVolume(volume.engine_name(), volume.driver(), options, WithStack(volume.labels(), stack));
+  return engine_->CreateVolume(volume.engine_name(), volume.driver(), options,
+                               WithStack(volume.labels(), stack));
 }
 
 absl::StatusOr<std::map<std::string, std::string>> HostResources::Files(const v1::ServiceContext& service) {
@@ -174,7 +178,8 @@ absl::StatusOr<std::map<std::string, std::string>> HostResources::Files(const v1
     if (path.empty() && file.secret()) {
       path = absl::StrCat(options_.secrets_dir, "/", file.sha256());
       if (access(path.c_str(), R_OK) != 0) {
-        return absl::NotFoundError(absl::StrCat(file.name(), ": its content has not come from the controller yet"));
+        return absl::NotFoundError(
+            absl::StrCat(file.name(), ": its content has not come from the controller yet"));
       }
     } else if (path.empty()) {
       RETURN_IF_ERROR(MakePrivateFolder(options_.files_dir));

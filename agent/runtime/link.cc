@@ -40,9 +40,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const std::string& ad
     return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
   }
   grpc::SslCredentialsOptions options;
-  for (auto [path, to] : {std::pair(&tls->ca, &options.pem_root_certs),
-                          std::pair(&tls->key, &options.pem_private_key),
-                          std::pair(&tls->cert, &options.pem_cert_chain)}) {
+  for (auto [path, to] :
+       {std::pair(&tls->ca, &options.pem_root_certs), std::pair(&tls->key, &options.pem_private_key),
+        std::pair(&tls->cert, &options.pem_cert_chain)}) {
     absl::StatusOr<std::string> text = ReadWhole(*path);
     if (!text.ok()) {
       return absl::Status(text.status().code(), absl::StrCat("tls: ", text.status().message()));
@@ -64,7 +64,9 @@ class Link::Impl {
     thread_ = std::thread([this] { Run(); });
   }
 
-  ~Impl() {
+  ~Impl() { Stop(); }
+
+  void Stop() {
     {
       std::lock_guard lock(mutex_);
       stop_ = true;
@@ -73,7 +75,9 @@ class Link::Impl {
       }
     }
     wake_.notify_all();
-    thread_.join();
+    if (thread_.joinable()) {
+      thread_.join();
+    }
   }
 
   void ReportNow() {
@@ -95,6 +99,18 @@ class Link::Impl {
     }
     queue_.push_back(std::move(message));
     lock.unlock();
+    wake_.notify_all();
+    return true;
+  }
+
+  bool TrySend(v1::AgentMessage message) {
+    {
+      std::lock_guard lock(mutex_);
+      if (!connected_ || queue_.size() >= kQueueLimit) {
+        return false;
+      }
+      queue_.push_back(std::move(message));
+    }
     wake_.notify_all();
     return true;
   }
@@ -197,7 +213,8 @@ class Link::Impl {
     std::thread watchdog([&] {
       std::unique_lock lock(mutex_);
       answered_ = false;
-      if (!wake_.wait_for(lock, absl::ToChronoMilliseconds(kWelcomeLimit), [this] { return stop_ || answered_; })) {
+      if (!wake_.wait_for(lock, absl::ToChronoMilliseconds(kWelcomeLimit),
+                          [this] { return stop_ || answered_; })) {
         context.TryCancel();
       }
     });
@@ -245,7 +262,7 @@ class Link::Impl {
   void WriteReports(Stream& stream, Duration interval) {
     ReportPacker packer;
     v1::AgentMessage message;
-    Instant last;                                  // none yet: the first goes at once
+    Instant last;  // none yet: the first goes at once
     Instant next = Now();
     bool first = true;
     std::unique_lock lock(mutex_);
@@ -256,8 +273,9 @@ class Link::Impl {
       if (queue_.empty() && !regular && !news) {
         Instant until = news_ ? std::min(next, last + kNewsGap) : next;
         auto wait = std::chrono::microseconds(absl::ToInt64Microseconds(until - now) + 100);
-        wake_.wait_for(lock, wait,
-                       [&] { return stop_ || !connected_ || !queue_.empty() || (news_ && Now() - last >= kNewsGap); });
+        wake_.wait_for(lock, wait, [&] {
+          return stop_ || !connected_ || !queue_.empty() || (news_ && Now() - last >= kNewsGap);
+        });
         continue;
       }
       bool is_report = regular || news;
@@ -306,9 +324,13 @@ Link::Link(LinkOptions options) : impl_(std::make_unique<Impl>(std::move(options
 
 Link::~Link() = default;
 
+void Link::Stop() { impl_->Stop(); }
+
 void Link::ReportNow() { impl_->ReportNow(); }
 
 bool Link::Send(v1::AgentMessage message) { return impl_->Send(std::move(message)); }
+
+bool Link::TrySend(v1::AgentMessage message) { return impl_->TrySend(std::move(message)); }
 
 Link::Stats Link::stats() const { return impl_->stats(); }
 

@@ -36,7 +36,10 @@ struct LinkOptions {
 class Link {
  public:
   explicit Link(LinkOptions options);
-  ~Link();
+  ~Link();  // as Stop
+
+  // Ends the stream and the threads; everybody who waits in Send returns. Repeating it is fine.
+  void Stop();
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
@@ -44,6 +47,8 @@ class Link {
   void ReportNow();
   // Sends up between reports. Blocks while the queue is full; false when there is no stream.
   bool Send(v1::AgentMessage message);
+  // The same without blocking: false also when the queue is full.
+  bool TrySend(v1::AgentMessage message);
 
   struct Stats {
     uint64_t reports = 0;

@@ -195,11 +195,13 @@ class Readiness::Impl {
         return End(probe, true, "", now);
       }
       const ProbeTarget& target = probe.target;
-      std::string request = absl::StrCat("GET ", target.http_path, " HTTP/1.1\r\nHost: ",
-                                         target.http_host.empty() ? target.address : target.http_host,
-                                         "\r\nUser-Agent: drover-ready\r\nConnection: close\r\n\r\n");
+      std::string request =
+          absl::StrCat("GET ", target.http_path,
+                       " HTTP/1.1\r\nHost: ", target.http_host.empty() ? target.address : target.http_host,
+                       "\r\nUser-Agent: drover-ready\r\nConnection: close\r\n\r\n");
       probe.sent = true;
-      if (send(probe.fd, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) {
+      if (send(probe.fd, request.data(), request.size(), MSG_NOSIGNAL) !=
+          static_cast<ssize_t>(request.size())) {
         End(probe, false, "the request could not be sent", now);
       }
       return;

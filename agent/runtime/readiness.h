@@ -18,8 +18,8 @@ struct ProbeTarget {
   std::string container_id;  // another one: probing starts anew
   std::string address;       // IP
   uint32_t port = 0;
-  std::string http_path;     // empty: TCP
-  std::string http_host;     // Host header; empty: the address
+  std::string http_path;                        // empty: TCP
+  std::string http_host;                        // Host header; empty: the address
   Duration interval = absl::Milliseconds(200);  // while not ready
   Duration timeout = absl::Seconds(1);
   int in_a_row = 1;  // successes wanted

@@ -114,8 +114,9 @@ void ReportPacker::PackReplicas(const ReportInput& input, bool full, v1::Report&
     columns.add_handle(status.handle);
     columns.add_state(row.state);
     cpu.Add(sampled ? sample->second.cpu_milli : std::nullopt);
-    memory.Add(sampled && sample->second.memory_bytes ? std::optional<int64_t>(*sample->second.memory_bytes / 1024)
-                                                      : std::nullopt);
+    memory.Add(sampled && sample->second.memory_bytes
+                   ? std::optional<int64_t>(*sample->second.memory_bytes / 1024)
+                   : std::nullopt);
     busy.Add(std::nullopt);
     backlog.Add(sampled ? sample->second.backlog : std::nullopt);
     columns.add_age_ms(sampled ? Milliseconds(input.now - sample->second.read_at) : 0);

@@ -51,7 +51,8 @@ class Requests::Impl {
     Reap();
     std::lock_guard lock(mutex_);
     if (running_.size() >= options_.at_once || running_.contains(request)) {
-      options_.send(EndOf(request, absl::ResourceExhaustedError("this node serves too many requests just now"), 0));
+      options_.send(
+          EndOf(request, absl::ResourceExhaustedError("this node serves too many requests just now"), 0));
       return;
     }
     Running& running = running_[request];
@@ -89,7 +90,8 @@ class Requests::Impl {
     ASSIGN_OR_RETURN(std::vector<Container> found,
                      engine_->List(absl::StrCat("io.drover.replica=", ToString(replica))));
     if (found.empty()) {
-      return absl::NotFoundError(absl::StrCat("replica ", ToString(replica), " has no container on this node"));
+      return absl::NotFoundError(
+          absl::StrCat("replica ", ToString(replica), " has no container on this node"));
     }
     return found.front().id;
   }
@@ -136,7 +138,8 @@ class Requests::Impl {
     for (const std::string& digest : image->repo_digests) {
       // The digest of the name that was asked for, when the image has several.
       std::string name = request.image().substr(0, request.image().find('@'));
-      if (size_t colon = name.rfind(':'); colon != std::string::npos && name.find('/', colon) == std::string::npos) {
+      if (size_t colon = name.rfind(':');
+          colon != std::string::npos && name.find('/', colon) == std::string::npos) {
         name.resize(colon);
       }
       if (result.repo_digest().empty() || absl::StartsWith(digest, name + "@")) {
@@ -201,7 +204,8 @@ void Requests::Log(const v1::LogRequest& request) {
     absl::StatusOr<std::string> id = impl_->ContainerOf(ReplicaId(request.replica_id()));
     absl::Status status = id.status();
     if (id.ok()) {
-      docker::LogOptions options{request.follow(), request.tail(), request.since_unix(), request.timestamps()};
+      docker::LogOptions options{request.follow(), request.tail(), request.since_unix(),
+                                 request.timestamps()};
       status = impl_->engine()->Logs(*id, options, impl_->SinkOf(request.request()), cancel);
     }
     impl_->options().send(EndOf(request.request(), absl::IsCancelled(status) ? absl::OkStatus() : status, 0));

@@ -87,7 +87,8 @@ absl::StatusOr<std::unique_ptr<StateDir>> StateDir::Open(const std::string& path
   if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
     close(fd);
     return absl::AlreadyExistsError(
-        absl::StrCat("state_dir ", path, " is in use by another drover-agent; stop it, or give this one "
+        absl::StrCat("state_dir ", path,
+                     " is in use by another drover-agent; stop it, or give this one "
                      "a --state-dir of its own"));
   }
   return std::unique_ptr<StateDir>(new StateDir(path, fd));
@@ -95,7 +96,8 @@ absl::StatusOr<std::unique_ptr<StateDir>> StateDir::Open(const std::string& path
 
 StateDir::~StateDir() { close(lock_fd_); }
 
-absl::StatusOr<NodeId> StateDir::BindNode(const std::string& configured, const std::string& engine_id) {
+absl::StatusOr<StateDir::Node> StateDir::BindNode(const std::string& configured,
+                                                  const std::string& engine_id) {
   std::string file = path_ + "/node";
   absl::StatusOr<std::string> stored = ReadWhole(file);
   std::string id;
@@ -115,13 +117,14 @@ absl::StatusOr<NodeId> StateDir::BindNode(const std::string& configured, const s
     id = HexId((uint64_t{random()} << 32) | random());
   }
   if (!bound_to.empty() && !engine_id.empty() && bound_to != engine_id) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "state_dir ", path_, " belongs to node ", id, " on Docker Engine ", bound_to,
-        ", but this host's engine is ", engine_id,
-        "; it was copied or the engine was set up anew: start with an empty state_dir"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("state_dir ", path_, " belongs to node ", id, " on Docker Engine ", bound_to,
+                     ", but this host's engine is ", engine_id,
+                     "; it was copied or the engine was set up anew: start with an empty state_dir"));
   }
-  RETURN_IF_ERROR(WriteDurably(file, absl::StrCat(id, " ", engine_id.empty() ? bound_to : engine_id, "\n"), 0600));
-  return NodeId(id);
+  std::string bound = engine_id.empty() ? bound_to : engine_id;
+  RETURN_IF_ERROR(WriteDurably(file, absl::StrCat(id, " ", bound, "\n"), 0600));
+  return Node{NodeId(id), bound};
 }
 
 absl::StatusOr<HeldAssignment> StateDir::LoadHeld() const {
@@ -135,7 +138,8 @@ absl::StatusOr<HeldAssignment> StateDir::LoadHeld() const {
   }
   v1::HeldState state;
   if (!state.ParseFromString(*bytes)) {
-    return absl::DataLossError(absl::StrCat(file, " is damaged; move it away: the agent then asks the "
+    return absl::DataLossError(absl::StrCat(file,
+                                            " is damaged; move it away: the agent then asks the "
                                             "controller for the whole assignment"));
   }
   return HeldFromProto(state);

@@ -26,9 +26,15 @@ class StateDir {
   StateDir(const StateDir&) = delete;
   StateDir& operator=(const StateDir&) = delete;
 
-  // The node's id: stored, or `configured`, or a new random one; bound to `engine_id` at first use.
-  // FailedPrecondition when it is bound to another engine: the folder was copied from another host.
-  absl::StatusOr<NodeId> BindNode(const std::string& configured, const std::string& engine_id);
+  struct Node {
+    NodeId id;
+    std::string engine_id;  // that it is bound to; empty: none seen yet
+  };
+
+  // The node's id: stored, or `configured`, or a new random one; bound to the first `engine_id` that is
+  // given (empty: not known now). FailedPrecondition when it is bound to another engine: the folder was
+  // copied from another host.
+  absl::StatusOr<Node> BindNode(const std::string& configured, const std::string& engine_id);
 
   // The default when nothing was stored; DataLoss when the file cannot be read.
   absl::StatusOr<HeldAssignment> LoadHeld() const;

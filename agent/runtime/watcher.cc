@@ -18,7 +18,8 @@ constexpr char kOurs[] = "io.drover.replica";
 
 // Events after which the core should see the container again. `exec_*`, `attach` and the like are noise.
 bool Matters(const std::string& action) {
-  static const std::set<std::string> kActions = {"create", "start", "die", "oom", "pause", "unpause", "destroy"};
+  static const std::set<std::string> kActions = {"create", "start",   "die",    "oom",
+                                                 "pause",  "unpause", "destroy"};
   return kActions.contains(action) || absl::StartsWith(action, "health_status");
 }
 
@@ -102,8 +103,8 @@ class Watcher::Impl {
 
   void RunEvents() {
     while (true) {
-      absl::Status status =
-          engine_->Events(kOurs, 0, [this](const docker::EngineEvent& event) { Take(event); }, cancel_);
+      absl::Status status = engine_->Events(
+          kOurs, 0, [this](const docker::EngineEvent& event) { Take(event); }, cancel_);
       std::unique_lock lock(mutex_);
       if (stop_) {
         return;
