@@ -1,0 +1,93 @@
+#include "agent/runtime/edge_runner.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "agent/runtime/clock.h"
+
+namespace drover::agent {
+namespace {
+
+constexpr auto kInterval = std::chrono::milliseconds(1000);
+constexpr auto kDrainInterval = std::chrono::milliseconds(50);
+
+// What the controller waits for: revisions applied, drained replicas, errors. Loads come with the interval.
+bool IsNews(const std::optional<EdgeState>& before, const EdgeState& after) {
+  if (!before || before->reachable != after.reachable || before->instance != after.instance ||
+      before->sets.size() != after.sets.size()) {
+    return true;
+  }
+  for (size_t i = 0; i < after.sets.size(); ++i) {
+    const EdgeSetState& a = before->sets[i];
+    const EdgeSetState& b = after.sets[i];
+    bool same = a.handle == b.handle && a.applied_epoch == b.applied_epoch &&
+                a.applied_revision == b.applied_revision && a.error == b.error &&
+                a.servers.size() == b.servers.size();
+    if (!same) {
+      return true;
+    }
+    for (size_t k = 0; k < b.servers.size(); ++k) {
+      if (a.servers[k].up != b.servers[k].up ||
+          (a.servers[k].in_flight > 0) != (b.servers[k].in_flight > 0)) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+EdgeRunner::EdgeRunner(std::unique_ptr<Edge> edge, std::function<void()> news)
+    : edge_(std::move(edge)), news_(std::move(news)), thread_([this] { Run(); }) {}
+
+EdgeRunner::~EdgeRunner() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void EdgeRunner::SetDesired(std::vector<EdgeSet> sets) {
+  {
+    std::lock_guard lock(mutex_);
+    wanted_ = std::move(sets);
+  }
+  wake_.notify_all();
+}
+
+std::optional<EdgeState> EdgeRunner::state() const {
+  std::lock_guard lock(mutex_);
+  return state_;
+}
+
+void EdgeRunner::Run() {
+  bool draining = false;
+  std::unique_lock lock(mutex_);
+  while (!stop_) {
+    if (wanted_) {
+      draining = std::any_of(wanted_->begin(), wanted_->end(), [](const EdgeSet& set) {
+        return std::any_of(set.backends.begin(), set.backends.end(),
+                           [](const EdgeBackend& b) { return b.drain; });
+      });
+      edge_->SetDesired(*std::move(wanted_));
+      wanted_.reset();
+    }
+    lock.unlock();
+    EdgeState next = edge_->Reconcile(Now());
+    lock.lock();
+    bool news = IsNews(state_, next);
+    state_ = std::move(next);
+    if (news) {
+      lock.unlock();
+      news_();
+      lock.lock();
+    }
+    wake_.wait_for(lock, draining ? kDrainInterval : kInterval,
+                   [this] { return stop_ || wanted_.has_value(); });
+  }
+}
+
+}  // namespace drover::agent

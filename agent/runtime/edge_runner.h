@@ -1,0 +1,47 @@
+// The thread that drives the load balancer of this host: a round at once after every change, every second,
+// and every 50 ms while something drains.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "agent/ports/edge.h"
+
+namespace drover::agent {
+
+class EdgeRunner {
+ public:
+  // `news` is called on the edge's thread when what was applied, or who drains, changed (R4.4).
+  EdgeRunner(std::unique_ptr<Edge> edge, std::function<void()> news);
+  // Stops the rounds; the balancer is left as it is (R6.4).
+  ~EdgeRunner();
+  EdgeRunner(const EdgeRunner&) = delete;
+  EdgeRunner& operator=(const EdgeRunner&) = delete;
+
+  // Thread-safe, does not block.
+  void SetDesired(std::vector<EdgeSet> sets);
+  // The newest round's; empty before the first.
+  std::optional<EdgeState> state() const;
+
+  std::string Describe() const { return edge_->Describe(); }
+
+ private:
+  void Run();
+
+  std::unique_ptr<Edge> edge_;
+  std::function<void()> news_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::optional<std::vector<EdgeSet>> wanted_;  // not handed over yet
+  std::optional<EdgeState> state_;
+  bool stop_ = false;
+  std::thread thread_;
+};
+
+}  // namespace drover::agent
