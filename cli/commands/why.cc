@@ -1,0 +1,114 @@
+// why: one screen that explains the number of replicas of a service.
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <ostream>
+
+#include "absl/strings/str_cat.h"
+#include "cli/commands/text.h"
+#include "cli/commands/wait.h"
+#include "cli/session.h"
+
+namespace drover::cli {
+namespace {
+
+void PrintHead(const Session& session, const v1::Service& service) {
+  session.out() << Paint(absl::StrCat(service.stack(), "/", service.name()), Color::kBold, session.color())
+                << "  " << CountsText(service);
+  if (service.autoscaled()) {
+    session.out() << "  range " << service.min() << "–" << service.max();
+  }
+  session.out() << "\n" << StatusText(service, false, session.color()) << "\n";
+  session.out() << "each reserves " << CpuText(service.reserved_cpu_milli()) << " and "
+                << BytesText(service.reserved_memory_bytes())
+                << (service.reservation_assumed() ? " (assumed)" : "") << "\n";
+}
+
+void PrintDecision(const Session& session, const v1::Decision& decision) {
+  session.out() << "\n"
+                << Paint("DECISION", Color::kDim, session.color()) << "  " << decision.current() << " → "
+                << decision.desired() << "  " << decision.reason()
+                << (decision.winner().empty() ? "" : absl::StrCat(" (", decision.winner(), ")")) << "\n";
+  if (!decision.summary().empty()) {
+    session.out() << decision.summary() << "\n";
+  }
+  if (!decision.signals().empty()) {
+    Table table({{"SIGNAL"},
+                 {"VALUE", Table::Align::kRight},
+                 {"TARGET", Table::Align::kRight},
+                 {"AGE", Table::Align::kRight},
+                 {"WISH", Table::Align::kRight},
+                 {"HOW"}},
+                session.color());
+    for (const v1::SignalDecision& signal : decision.signals()) {
+      const std::string unit = signal.unit() == "%" ? " %" : "";
+      table.AddRow({signal.name(), signal.has_value() ? NumberText(signal.value()) + unit : "unknown",
+                    NumberText(signal.target()) + unit,
+                    signal.has_age() ? ShortDuration(FromProto(signal.age())) : "",
+                    signal.has_wish() ? absl::StrCat(signal.wish()) : "",
+                    signal.has_value() ? signal.formula() : signal.unknown_reason()});
+    }
+    session.out() << table.ToText();
+  }
+  for (const v1::Clamp& clamp : decision.clamps()) {
+    session.out() << "  " << clamp.name() << ": " << clamp.before() << " → " << clamp.after()
+                  << (clamp.detail().empty() ? "" : "  ") << clamp.detail() << "\n";
+  }
+  for (const v1::Choice& choice : decision.choices()) {
+    session.out() << "  " << choice.action() << " " << choice.replica_id()
+                  << (choice.node().empty() ? "" : absl::StrCat(" on ", choice.node())) << ": "
+                  << choice.why() << "\n";
+  }
+}
+
+void PrintWhy(const Session& session, const v1::WhyResponse& why) {
+  auto title = [&](absl::string_view text) {
+    session.out() << "\n" << Paint(text, Color::kDim, session.color()) << "\n";
+  };
+  PrintHead(session, why.service());
+  if (why.has_decision()) {
+    PrintDecision(session, why.decision());
+  } else if (why.service().autoscaled()) {
+    session.out() << "\nnot evaluated yet\n";
+  }
+  if (!why.blocked().empty()) {
+    title("BLOCKED");
+    for (const std::string& line : why.blocked()) {
+      session.out() << Paint(line, Color::kRed, session.color()) << "\n";
+    }
+  }
+  for (const auto& stuck : why.stuck()) {
+    session.out() << "stuck for " << ShortDuration(absl::Milliseconds(stuck.since_ms())) << ": "
+                  << stuck.call() << "\n";
+  }
+  if (!why.replicas().empty()) {
+    session.out() << "\n" << ReplicaTable({why.replicas().begin(), why.replicas().end()}, session.color());
+  }
+  if (!why.recent().empty()) {
+    title("RECENT");
+    for (const v1::Event& event : why.recent()) {
+      session.out() << EventText(event, session.color()) << "\n";
+    }
+  }
+}
+
+}  // namespace
+
+void AddWhyVerb(Verbs verbs) {
+  Session& session = verbs.session();
+  auto service = std::make_shared<std::string>();
+  auto json = std::make_shared<bool>(false);
+  CLI::App* verb = verbs.Add("why", "explain the number of replicas of a service, and what holds it up",
+                             "drover why shop/web", [service, json, &session] {
+                               const auto name = FindService(session, *service);
+                               if (!name.ok()) {
+                                 return session.Fail(name.status());
+                               }
+                               return session.Show<v1::WhyResponse>(
+                                   absl::StrCat("/v1/services/", name->stack, "/", name->service, "/why"),
+                                   *json, [&](const v1::WhyResponse& why) { PrintWhy(session, why); });
+                             });
+  verb->add_option("SERVICE", *service, "the service")->required()->type_name("");
+  AddOutputOption(verb, json.get());
+}
+
+}  // namespace drover::cli
