@@ -16,6 +16,10 @@ bool AdmitStop(Model& model, Node& node, const Replica& replica) {
     if (stopping && other.record.operator_change) {
       continue;
     }
+    // What the agent never spoke of may be unknown to it, and does not count in its own arithmetic.
+    if (!stopping && !other.reported) {
+      continue;
+    }
     ++held;
     removing += stopping ? 1 : 0;
   }

@@ -185,7 +185,8 @@ class Core::Impl {
          service != model_.services.end() && service->first.stack == name; ++service) {
       for (const ReplicaId id : service->second.replicas) {
         const Replica& replica = model_.replicas.at(id);
-        const bool away = model_.nodes.at(replica.record.node).status == NodeStatus::kLost;
+        const Node* node = model_.FindNode(replica.record.node);
+        const bool away = node != nullptr && node->status == NodeStatus::kLost;
         if (replica.state != ReplicaState::kStopping || !away) {
           return;
         }

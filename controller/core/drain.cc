@@ -9,12 +9,14 @@
 namespace drover::controller {
 namespace {
 
+// R3.2: what returns superseded is told to stop within 10 s.
+constexpr Duration kSupersededLimit = absl::Seconds(5);
 constexpr int kQuietReads = 2;  // R6.1: later reads that say "nothing in flight"
 
 // Edges that have not yet confirmed that nothing goes to the replica any more.
 std::vector<NodeId> Unconfirmed(const Model& model, const Service& service, const Replica& replica) {
   std::vector<NodeId> waiting;
-  if (!replica.ever_ready || !service.spec || replica.record.superseded) {
+  if (!replica.ever_ready || !service.spec) {
     return waiting;
   }
   for (const NodeId& edge : EdgesOf(model, *service.spec)) {
@@ -75,9 +77,18 @@ void BeginStop(Model& model, ReplicaId id, const StopOrder& order) {
     record.forced = order.forced;
     model.TouchRecord(replica);
   }
-  const bool runs = replica.state != ReplicaState::kFailed && replica.state != ReplicaState::kCompleted &&
-                    replica.state != ReplicaState::kLost;
   Service& service = model.services.at(record.service);
+  const bool away = replica.state == ReplicaState::kLost && !model.nodes.at(record.node).up();
+  if (away && !service.retired) {
+    if (!record.superseded) {
+      record.superseded = true;
+      model.TouchRecord(replica);
+      model.ReviewService(record.service);
+    }
+    return;
+  }
+  const bool runs =
+      replica.state != ReplicaState::kFailed && replica.state != ReplicaState::kCompleted && !away;
   if (!runs) {
     if (AdmitStop(model, model.nodes.at(record.node), replica)) {
       model.SetState(replica, ReplicaState::kStopping);
@@ -97,7 +108,10 @@ void ReviewDrain(Model& model, Service& service, Replica& replica) {
     GoOn(model, replica, /*forced=*/false);
     return;
   }
-  const Duration limit = forced ? service.spec->drain_timeout : model.options.drain_blocked_after;
+  Duration limit = forced ? service.spec->drain_timeout : model.options.drain_blocked_after;
+  if (forced && replica.record.superseded) {
+    limit = std::min(limit, kSupersededLimit);
+  }
   const Instant due = replica.drain_since + limit;
   if (model.now < due) {
     model.WakeService(service.key, due);

@@ -287,7 +287,8 @@ void Hear(Model& model, Node& node, Instant word) {
 
 void ReviewNode(Model& model, Node& node) {
   const Instant lost_at = LostAt(model, node);
-  const Instant suspect_at = node.last_word + SuspectAfter(model);
+  // What was sent while we did not run is still in the queue (R2.4).
+  const Instant suspect_at = std::max(node.last_word, model.gap_at) + SuspectAfter(model);
   if (model.now >= lost_at) {
     if (node.status != NodeStatus::kLost) {
       node.lost_since = model.now;
@@ -372,11 +373,19 @@ std::optional<Instant> ReplaceAt(const Model& model, const Service& service, con
   }
   Instant at = node.lost_since + service.spec->replace_after;
   if (service.spec->singleton) {
-    at = std::max(at, node.last_word + kSingletonFence + service.spec->stop_grace);
+    at = std::max(at, *FencedAt(model, service, replica));
   }
   *why = absl::StrCat(Model::ContainerName(replica), " is lost with ", name, "; replaced after ",
                       absl::FormatDuration(absl::Ceil(at - model.now, absl::Seconds(1))));
   return at;
+}
+
+std::optional<Instant> FencedAt(const Model& model, const Service& service, const Replica& replica) {
+  const Node& node = model.nodes.at(replica.record.node);
+  if (!service.spec || !service.spec->singleton || node.status != NodeStatus::kLost) {
+    return std::nullopt;
+  }
+  return node.last_word + kSingletonFence + service.spec->stop_grace;
 }
 
 bool AdmitReplacement(Model& model, Service& service, int64_t active) {

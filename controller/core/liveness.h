@@ -38,6 +38,10 @@ void ReviewSettled(Model& model);
 std::optional<Instant> ReplaceAt(const Model& model, const Service& service, const Replica& replica,
                                  std::string* why);
 
+// From when on a singleton's replica surely does not run although its node is away: the agent stops it
+// by itself 10 s after the last word from a controller (R7.2). Absent: its node is not lost.
+std::optional<Instant> FencedAt(const Model& model, const Service& service, const Replica& replica);
+
 // R2.5: after mass silence, may one more replica be replaced now? Takes one from the allowance.
 bool AdmitReplacement(Model& model, Service& service, int64_t active);
 

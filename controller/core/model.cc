@@ -89,9 +89,10 @@ void Model::Load(const StoredState& stored) {
     replica.record = record;
     replica.state = record.state;
     replica.since = started;
+    replica.recovered = true;
+    replica.ever_ready = true;  // an edge may hold it since before the restart
     if (record.state == ReplicaState::kDraining) {
       replica.drain_since = started;
-      replica.ever_ready = true;
       draining.insert(record.service);
     }
     services[record.service].key = record.service;
@@ -202,6 +203,7 @@ void Model::Bind(Replica& replica, Node& node, std::vector<PublishedPort> ports)
   replica.waiting.clear();
   Index(replica);
   TouchRecord(node);
+  ShowNode(node.record.id);
   SetState(replica, ReplicaState::kAssigned);
 }
 
@@ -286,6 +288,8 @@ void Model::MaybeForget(const ServiceKey& key) {
   auto it = services.find(key);
   if (it != services.end() && it->second.retired && !it->second.stored && it->second.replicas.empty()) {
     services.erase(it);
+    draining.erase(key);
+    waiting_for_room.erase(key);
     ShowService(key);
   }
 }

@@ -45,6 +45,7 @@ struct Replica {
   Revision ordered;
   std::string waiting;     // pending: why no node takes it
   bool stop_told = false;  // its stop result became an event
+  bool recovered = false;  // from the store, and not ready since: getting ready again is no news
 
   // Draining (R5.2): from when, which revision of the backend set took it out, and per edge how many
   // reports said "nothing in flight" after the one that confirmed that revision (R6.1).

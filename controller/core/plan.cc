@@ -44,7 +44,7 @@ void StopReturned(Model& model, Service& service) {
         model.nodes.at(replica.record.node).up()) {
       BeginStop(model, id,
                 {.reason = replica.record.reason.empty() ? "Superseded" : replica.record.reason,
-                 .forced = replica.record.forced,
+                 .forced = true,
                  .operator_change = replica.record.operator_change,
                  .remove_volumes = replica.record.remove_volumes});
     }
@@ -214,6 +214,10 @@ void KeepChoices(Service& service, const std::vector<Choice>& choices) {
   service.decision = std::make_shared<const Decision>(std::move(decision));
 }
 
+std::optional<Instant> FenceOf(const Model& model, const Service& service, const Replica& replica) {
+  return replica.record.node.value().empty() ? std::nullopt : FencedAt(model, service, replica);
+}
+
 // Every place is taken by a ready replica: the failed ones have been looked at long enough.
 bool MustBeCleared(const Census& census, int64_t desired) {
   return census.failed > 0 && census.active >= desired && census.current_ready == census.active;
@@ -222,6 +226,12 @@ bool MustBeCleared(const Census& census, int64_t desired) {
 void ReviewCount(Model& model, Service& service) {
   std::vector<Choice> choices;
   const int64_t desired = service.record.desired;
+  for (const ReplicaId id : service.replicas) {
+    const Replica& replica = model.replicas.at(id);
+    if (std::optional<Instant> fenced = FenceOf(model, service, replica); fenced && *fenced > model.now) {
+      model.WakeService(service.key, *fenced);
+    }
+  }
   Census census = Count(model, service);
   Moves moves = NextMoves(*service.spec, desired, census);
   if (moves.start > 0) {
@@ -372,7 +382,8 @@ std::vector<ReplicaId> StopOrderOf(const Model& model, const Service& service) {
   for (const ReplicaId id : service.replicas) {
     const Replica& replica = model.replicas.at(id);
     const bool waits = replica.state == ReplicaState::kLost && !replica.record.superseded;
-    if (!IsActive(replica.state) && !waits) {
+    const bool ended = replica.state == ReplicaState::kCompleted;
+    if (!IsActive(replica.state) && !waits && !ended) {
       continue;
     }
     ++on_node[replica.record.node];
@@ -380,7 +391,7 @@ std::vector<ReplicaId> StopOrderOf(const Model& model, const Service& service) {
     candidate.id = id;
     candidate.since = replica.since;
     const std::optional<int64_t> busy = BusyOf(model, service, replica);
-    if (replica.state == ReplicaState::kPending || waits) {
+    if (replica.state == ReplicaState::kPending || waits || ended) {
       candidate.rank = 0;
     } else if (IsStarting(replica.state)) {
       candidate.rank = 1;

@@ -180,7 +180,7 @@ void Probes::ReviewQueue(const Key& key, std::set<NodeId>& touched) {
   if (!is_eligible(state.primary)) {
     const NodeId next = !state.standby.value().empty() ? state.standby : pick(state.primary);
     if (!next.value().empty()) {
-      Promote(key, state, next, "the former node is away");
+      Promote(key, state, next, "the former node cannot any more");
     } else {
       state.primary = NodeId();
     }

@@ -98,9 +98,11 @@ void FoldState(Model& model, Node& node, Replica& replica, ReplicaState word) {
   }
   if (*meaning == ReplicaState::kReady) {
     service.failures = 0;
-    model.TellReplica(
-        replica, "ReplicaReady",
-        absl::StrCat(Model::ContainerName(replica), " is ready on ", model.NodeName(node.record.id)));
+    if (!std::exchange(replica.recovered, false) || before == ReplicaState::kLost) {
+      model.TellReplica(
+          replica, "ReplicaReady",
+          absl::StrCat(Model::ContainerName(replica), " is ready on ", model.NodeName(node.record.id)));
+    }
   } else if (*meaning == ReplicaState::kFailed) {
     NoteFailure(model, service, node, replica);
   } else if (*meaning == ReplicaState::kCompleted) {

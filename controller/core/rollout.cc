@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "controller/core/liveness.h"
 
 namespace drover::controller {
 namespace {
@@ -108,22 +109,29 @@ Census Count(const Model& model, const Service& service) {
   Census census;
   for (const ReplicaId id : service.replicas) {
     const Replica& replica = model.replicas.at(id);
-    const bool waits = replica.state == ReplicaState::kLost && !replica.record.superseded;
-    if (IsActive(replica.state) || waits) {
+    const ReplicaState state = replica.state;
+    const bool waits = state == ReplicaState::kLost && !replica.record.superseded;
+    // What ended by itself in a service that is no task has had its turn and keeps its place.
+    const bool ended = state == ReplicaState::kCompleted && service.spec && !service.spec->task;
+    if (IsActive(state) || waits || ended) {
       ++census.active;
-      const bool ready = replica.state == ReplicaState::kReady;
+      const bool ready = state == ReplicaState::kReady || ended;
       if (Model::IsCurrent(service, replica)) {
         ++census.current;
         census.current_ready += ready ? 1 : 0;
       } else {
         ++census.old;
-        census.old_unready += ready ? 0 : 1;
       }
-      census.pending += replica.state == ReplicaState::kPending ? 1 : 0;
-    } else if (replica.state == ReplicaState::kFailed) {
+    } else if (state == ReplicaState::kFailed) {
       ++census.failed;
-    } else if (replica.state != ReplicaState::kCompleted) {
-      ++census.leaving;
+    } else if (state == ReplicaState::kDraining || state == ReplicaState::kStopping ||
+               state == ReplicaState::kLost) {
+      const std::optional<Instant> fenced = FencedAt(model, service, replica);
+      if (model.nodes.at(replica.record.node).status != NodeStatus::kLost) {
+        ++census.leaving;
+      } else if (!fenced || model.now < *fenced) {
+        ++census.away;
+      }
     }
   }
   return census;
@@ -134,7 +142,7 @@ Moves NextMoves(const ServiceSpec& spec, int64_t desired, const Census& census) 
   if (census.old == 0) {
     moves.start = std::max<int64_t>(0, desired - census.active);
     moves.stop = std::max<int64_t>(0, census.active - desired);
-    if (OneOnly(spec) && census.leaving > 0) {
+    if (OneOnly(spec) && census.leaving + census.away > 0) {
       moves.start = 0;
     }
     return moves;
@@ -144,7 +152,7 @@ Moves NextMoves(const ServiceSpec& spec, int64_t desired, const Census& census) 
     if (census.active > desired) {
       moves.stop = census.active - desired;
     } else if (census.active < desired) {
-      moves.start = OneOnly(spec) && census.leaving > 0 ? 0 : desired - census.active;
+      moves.start = OneOnly(spec) && census.leaving + census.away > 0 ? 0 : desired - census.active;
     } else if (unready == 0 && census.leaving == 0) {
       moves.stop = 1;
     }

@@ -15,10 +15,9 @@ struct Census {
   int64_t current = 0;        // of `active`: of the newest spec
   int64_t current_ready = 0;  // of `current`: ready
   int64_t old = 0;            // of `active`: of another spec
-  int64_t old_unready = 0;
-  int64_t leaving = 0;  // draining or stopping, also on lost nodes, and superseded ones
+  int64_t leaving = 0;        // draining or stopping on nodes that are not lost
+  int64_t away = 0;           // on their way out, on lost nodes, and may still run
   int64_t failed = 0;
-  int64_t pending = 0;
 };
 
 Census Count(const Model& model, const Service& service);

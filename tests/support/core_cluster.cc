@@ -187,6 +187,14 @@ void CoreCluster::Obey(FakeAgent& agent, const Assignment& assignment) {
     Step(NeedFull{now_, agent.id, agent.stream});
     return;
   }
+  size_t removals = 0;
+  for (const RemoveReplica& remove : assignment.remove) {
+    removals += agent.run.contains(remove.id) && !remove.operator_change ? 1 : 0;
+  }
+  if (removals >= 3 && removals * 2 > agent.run.size()) {
+    ++agent.mass_refusals;
+    return;
+  }
   agent.cluster = assignment.cluster;
   agent.highest_epoch = agent.epoch = assignment.epoch;
   agent.revision = assignment.revision;

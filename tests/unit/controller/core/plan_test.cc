@@ -1,0 +1,219 @@
+#include "controller/core/plan.h"
+
+#include <gtest/gtest.h>
+
+#include "controller/core/admit.h"
+#include "controller/core/backends.h"
+#include "controller/core/drain.h"
+#include "controller/core/signals.h"
+#include "tests/unit/controller/core/model_builder.h"
+
+namespace drover::controller {
+namespace {
+
+void SetBusy(const Model& model, Replica& replica, int64_t busy) {
+  ReplicaSample sample;
+  sample.busy = busy;
+  replica.sample = sample;
+  replica.sampled = model.now;
+}
+
+TEST(StopOrderTest, R5_1_StartingUnreadyIdleUnknownBusy) {
+  ModelBuilder builder;
+  Node& a = builder.AddNode("a");
+  Service& web = builder.AddService(ModelBuilder::Spec("web"));
+  Replica& busy = builder.AddReplica(web, a, ReplicaState::kReady);
+  Replica& busier = builder.AddReplica(web, a, ReplicaState::kReady);
+  Replica& unknown = builder.AddReplica(web, a, ReplicaState::kReady);
+  Replica& idle = builder.AddReplica(web, a, ReplicaState::kReady);
+  Replica& running = builder.AddReplica(web, a, ReplicaState::kRunning);
+  Replica& starting = builder.AddReplica(web, a, ReplicaState::kStarting);
+  Replica& former = builder.AddReplica(web, a, ReplicaState::kReady);
+  former.record.spec_hash = "web-0";
+  SetBusy(builder.model(), busy, 1);
+  SetBusy(builder.model(), busier, 3);
+  SetBusy(builder.model(), idle, 0);
+  const std::vector<ReplicaId> expected = {former.record.id, starting.record.id, running.record.id,
+                                           idle.record.id,   unknown.record.id,  busy.record.id,
+                                           busier.record.id};
+  EXPECT_EQ(StopOrderOf(builder.model(), web), expected);
+}
+
+TEST(StopOrderTest, R5_1_TheSpreadIsKeptThenTheYoungerGoes) {
+  ModelBuilder builder;
+  Node& a = builder.AddNode("a");
+  Node& b = builder.AddNode("b");
+  Model& model = builder.model();
+  Service& web = builder.AddService(ModelBuilder::Spec("web"));
+  const ReplicaId old_a = builder.AddReplica(web, a, ReplicaState::kReady).record.id;
+  model.now = model.now + absl::Seconds(1);
+  const ReplicaId young_a = builder.AddReplica(web, a, ReplicaState::kReady).record.id;
+  model.now = model.now + absl::Seconds(1);
+  const ReplicaId only_b = builder.AddReplica(web, b, ReplicaState::kReady).record.id;
+  EXPECT_EQ(StopOrderOf(model, web), (std::vector<ReplicaId>{young_a, only_b, old_a}));
+}
+
+TEST(AdmitTest, R1_4_NeverMoreThanHalfOfANodeUnlessAsked) {
+  ModelBuilder builder;
+  Node& a = builder.AddNode("a");
+  Service& web = builder.AddService(ModelBuilder::Spec("web"));
+  std::vector<Replica*> replicas;
+  for (int i = 0; i < 8; ++i) {
+    replicas.push_back(&builder.AddReplica(web, a, ReplicaState::kReady));
+  }
+  Model& model = builder.model();
+  int admitted = 0;
+  for (Replica* replica : replicas) {
+    if (AdmitStop(model, a, *replica)) {
+      model.SetState(*replica, ReplicaState::kStopping);
+      ++admitted;
+    }
+  }
+  EXPECT_EQ(admitted, 4);
+  EXPECT_TRUE(a.waiting_to_stop.contains(web.key));
+  replicas.back()->record.operator_change = true;
+  EXPECT_TRUE(AdmitStop(model, a, *replicas.back()));
+}
+
+TEST(AdmitTest, R1_4_TwoAreAlwaysFree) {
+  ModelBuilder builder;
+  Node& a = builder.AddNode("a");
+  Service& web = builder.AddService(ModelBuilder::Spec("web"));
+  Replica& one = builder.AddReplica(web, a, ReplicaState::kReady);
+  Replica& two = builder.AddReplica(web, a, ReplicaState::kReady);
+  EXPECT_TRUE(AdmitStop(builder.model(), a, one));
+  builder.model().SetState(one, ReplicaState::kStopping);
+  EXPECT_TRUE(AdmitStop(builder.model(), a, two));
+}
+
+TEST(DrainTest, R5_2_WhatWasNeverReadyNeedsNoEdge) {
+  ModelBuilder builder;
+  Node& a = builder.AddNode("a");
+  builder.AddNode("lb").record.edge = true;
+  builder.model().edges.insert(NodeId("lb"));
+  ServiceSpec spec = ModelBuilder::Spec("web");
+  spec.listeners.emplace_back();
+  Service& web = builder.AddService(spec);
+  Replica& fresh = builder.AddReplica(web, a, ReplicaState::kStarting);
+  Replica& ready = builder.AddReplica(web, a, ReplicaState::kReady);
+  BeginStop(builder.model(), fresh.record.id, {.reason = "ScaleDown"});
+  BeginStop(builder.model(), ready.record.id, {.reason = "ScaleDown"});
+  EXPECT_EQ(fresh.state, ReplicaState::kStopping);
+  EXPECT_EQ(ready.state, ReplicaState::kDraining);
+}
+
+TEST(DrainTest, R5_2_WithoutEdgesAStopGoesOnAtOnce) {
+  ModelBuilder builder;
+  ServiceSpec spec = ModelBuilder::Spec("web");
+  spec.listeners.emplace_back();
+  Service& web = builder.AddService(spec);
+  Replica& ready = builder.AddReplica(web, builder.AddNode("a"), ReplicaState::kReady);
+  BeginStop(builder.model(), ready.record.id, {.reason = "ScaleDown"});
+  EXPECT_EQ(ready.state, ReplicaState::kStopping);
+}
+
+TEST(BackendsTest, R6_5_Slots) {
+  ServiceSpec spec = ModelBuilder::Spec("web");
+  spec.replicas = 2;
+  EXPECT_EQ(SlotsFor(spec, 2), 5U);
+  EXPECT_EQ(SlotsFor(spec, 9), 12U) << "scaled by hand";
+  spec.autoscale = AutoscaleSpec();
+  spec.autoscale->max = 40;
+  EXPECT_EQ(SlotsFor(spec, 2), 47U) << "ceil(41 x 1.1) + 1, whatever the count is now";
+}
+
+// One replica behind a listener; what the set says in each state.
+struct RoutedCase {
+  ReplicaState state;
+  bool listed;
+  bool drain;
+};
+
+class RoutedTest : public testing::TestWithParam<RoutedCase> {};
+
+TEST_P(RoutedTest, R6_1_WhoIsInTheSet) {
+  ModelBuilder builder;
+  Model& model = builder.model();
+  Node& a = builder.AddNode("a");
+  Node& lb = builder.AddNode("lb");
+  lb.record.edge = true;
+  model.edges.insert(NodeId("lb"));
+  model.settled = true;
+  ServiceSpec spec = ModelBuilder::Spec("web");
+  spec.routed_ports = {80};
+  ListenerSpec listener;
+  listener.target = 80;
+  spec.listeners = {listener};
+  Service& web = builder.AddService(spec);
+  Replica& replica = model.AddReplica(web, 1);
+  model.Bind(replica, a, {{80, 20000}});
+  if (IsLegalStep(ReplicaState::kReady, GetParam().state)) {
+    model.SetState(replica, ReplicaState::kReady);
+  }
+  model.SetState(replica, GetParam().state);
+  Backends backends(model);
+  std::vector<Order> orders;
+  backends.Review(orders);
+  ASSERT_EQ(orders.size(), 1U);
+  const BackendSets& sets = std::get<BackendSets>(orders[0].body);
+  ASSERT_EQ(sets.sets.size(), 1U);
+  ASSERT_EQ(sets.sets[0].backends.size(), GetParam().listed ? 1U : 0U);
+  if (GetParam().listed) {
+    EXPECT_EQ(sets.sets[0].backends[0],
+              (Backend{replica.record.id, "address-of-a", 20000, GetParam().drain}));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(States, RoutedTest,
+                         testing::Values(RoutedCase{ReplicaState::kReady, true, false},
+                                         RoutedCase{ReplicaState::kStarting, false, false},
+                                         // R2.6: all of the service unhealthy together stay in.
+                                         RoutedCase{ReplicaState::kRunning, true, false},
+                                         RoutedCase{ReplicaState::kDraining, true, true},
+                                         RoutedCase{ReplicaState::kStopping, true, true},
+                                         RoutedCase{ReplicaState::kFailed, false, false},
+                                         RoutedCase{ReplicaState::kLost, false, false}),
+                         [](const auto& param) { return std::string(ToString(param.param.state)); });
+
+TEST(SignalsTest, R4_1_AStaleSampleIsMissingNotZero) {
+  ModelBuilder builder;
+  Model& model = builder.model();
+  ServiceSpec spec = ModelBuilder::Spec("web");
+  spec.autoscale = AutoscaleSpec();
+  spec.autoscale->signals.push_back({.kind = SignalSpec::Kind::kCpu, .queue = "", .target = 60});
+  Service& web = builder.AddService(spec);
+  Replica& replica = builder.AddReplica(web, builder.AddNode("a"), ReplicaState::kReady);
+  ReplicaSample sample;
+  sample.cpu_milli = 250;
+  replica.sample = sample;
+  replica.sampled = model.now;
+  const Probes probes(model);
+  std::optional<Instant> next;
+  std::vector<SignalInput> inputs = MakeSignals(model, probes, web, &next);
+  ASSERT_EQ(inputs.at(0).replicas.size(), 1U);
+  EXPECT_EQ(inputs[0].replicas[0].used, 250);
+  EXPECT_EQ(inputs[0].replicas[0].reserved, 500);
+  EXPECT_TRUE(inputs[0].replicas[0].warming_up) << "R4.5";
+  EXPECT_EQ(next, model.now + absl::Milliseconds(3001));
+  model.now = *next;
+  EXPECT_EQ(MakeSignals(model, probes, web, &next).at(0).replicas[0].used, std::nullopt);
+}
+
+TEST(SignalsTest, R4_2_ALostReplicaCountsAsAMissingSample) {
+  ModelBuilder builder;
+  ServiceSpec spec = ModelBuilder::Spec("web");
+  spec.autoscale = AutoscaleSpec();
+  spec.autoscale->signals.push_back({.kind = SignalSpec::Kind::kCpu, .queue = "", .target = 60});
+  Service& web = builder.AddService(spec);
+  Replica& replica = builder.AddReplica(web, builder.AddNode("a"), ReplicaState::kReady);
+  builder.model().SetState(replica, ReplicaState::kLost);
+  const Probes probes(builder.model());
+  std::optional<Instant> next;
+  const std::vector<SignalInput> inputs = MakeSignals(builder.model(), probes, web, &next);
+  ASSERT_EQ(inputs.at(0).replicas.size(), 1U);
+  EXPECT_TRUE(inputs[0].replicas[0].ready);
+  EXPECT_EQ(inputs[0].replicas[0].used, std::nullopt);
+}
+
+}  // namespace
+}  // namespace drover::controller
