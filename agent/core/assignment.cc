@@ -104,10 +104,10 @@ void MergeContexts(const HeldAssignment& held, const Assignment& a, const NodeFa
 
 // Empty when allowed, else what is wrong (R1.4).
 std::string MassRemoval(const HeldAssignment& held, const HeldAssignment& next,
-                        const std::set<ReplicaId>& alive) {
+                        const std::set<ReplicaId>& here) {
   size_t counted = 0;
   size_t removed = 0;
-  for (const ReplicaId id : alive) {
+  for (const ReplicaId id : here) {
     if (FindRemove(held, id) != nullptr) {
       continue;
     }
@@ -174,7 +174,7 @@ Judgement JudgeAssignment(const HeldAssignment& held, const Assignment& a, const
     result.message = "the delta names a spec that is not held";
     return result;
   }
-  result.message = MassRemoval(held, next, facts.alive);
+  result.message = MassRemoval(held, next, facts.here);
   if (!result.message.empty()) {
     result.verdict = Verdict::kMassRemoval;
     result.message = absl::StrCat("assignment of ", Stamp(a.epoch, a.revision), " ", result.message);

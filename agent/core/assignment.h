@@ -25,7 +25,9 @@ enum class Verdict : uint8_t {
 
 // What the node has, as far as judging needs it.
 struct NodeFacts {
-  std::set<ReplicaId> alive;         // counted by R1.4; those of held.remove are left out by the callee
+  // The node's replicas as R1.4 counts them: all that are held, ended ones too, so that the
+  // controller comes to the same count, and unknown ones that run. Those in held.remove are left out.
+  std::set<ReplicaId> here;
   bool keep_all_contexts = false;    // nothing is known of the containers yet
   std::set<std::string> used_specs;  // of containers that exist: their contexts are kept for stopping
 };

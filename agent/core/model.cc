@@ -74,16 +74,14 @@ NodeFacts Model::Facts() const {
   NodeFacts facts;
   facts.keep_all_contexts = !listed_;
   for (const auto& [id, r] : replicas_) {
-    if (r.ended == Ended::kNo && !r.confirmed) {
-      facts.alive.insert(id);
-    }
+    facts.here.insert(id);
     if (r.container && FindRemove(held_, id) != nullptr) {
       facts.used_specs.insert(r.container->spec_hash);
     }
   }
   for (const Container& c : others_) {
     if (IsUp(c) && c.cluster == held_.cluster) {
-      facts.alive.insert(c.replica);
+      facts.here.insert(c.replica);
     }
   }
   return facts;

@@ -93,6 +93,7 @@ void ControllerHost::Crash() {
   run_at_.reset();
   view_.reset();
   streams_.clear();
+  newest_.clear();
   world_->network->ControllerDied();
   world_->checks.OnControllerEnd();
 }
@@ -146,13 +147,8 @@ void ControllerHost::OnHello(int host, controller::NodeConnected hello) {
   });
 }
 
-void ControllerHost::OnReport(int host, controller::NodeReport report) {
-  OnProcess([this, host, report = std::move(report)] {
-    if (!on_other_store()) {
-      world_->checks.OnReport(*world_, host, report);
-    }
-    Post(report);
-  });
+void ControllerHost::OnReport(controller::NodeReport report) {
+  OnProcess([this, report = std::move(report)] { Post(report); });
 }
 
 void ControllerHost::OnStreamClosed(int host, StreamId stream) {
@@ -199,6 +195,14 @@ void ControllerHost::RunAt(Instant at) {
 
 void ControllerHost::Run() {
   for (controller::Event& event : std::exchange(inbox_, {})) {
+    if (const auto* hello = std::get_if<controller::NodeConnected>(&event)) {
+      newest_[hello->node] = hello->stream;
+    }
+    // The core believes no older stream of a node than the last one (event.h).
+    const auto* report = std::get_if<controller::NodeReport>(&event);
+    if (report != nullptr && !on_other_store() && newest_[report->node] == report->stream) {
+      world_->checks.OnReport(*world_, *world_->FindHost(report->node), *report);
+    }
     core_->Step(event);
   }
   if (LocalNow() >= tick_at_) {
@@ -208,6 +212,9 @@ void ControllerHost::Run() {
   if (!pending_) {
     controller::Ready ready = core_->TakeReady();
     tick_at_ = std::min(tick_at_, ready.wake_at.value_or(tick_at_));
+    if (!on_other_store()) {
+      world_->checks.OnTaken(*world_, ready);
+    }
     if (ready.changes.empty()) {
       Effects(std::move(ready), std::nullopt);
     } else {
@@ -291,6 +298,16 @@ void ControllerHost::Effects(controller::Ready ready, std::optional<size_t> cras
   }
 }
 
+void ControllerHost::TraceSets(const Host& host, const controller::BackendSets& sets) {
+  std::string text = absl::StrCat("routes on ", host.name(), " revision ", sets.revision.value(), ":");
+  for (const controller::BackendSet& set : sets.sets) {
+    for (const controller::Backend& backend : set.backends) {
+      absl::StrAppend(&text, " ", ToString(backend.replica), backend.drain ? "(drain)" : "");
+    }
+  }
+  world_->trace.Add("controller", text);
+}
+
 void ControllerHost::Send(controller::Order order) {
   const auto it = streams_.find(order.stream);
   if (it == streams_.end()) {
@@ -299,6 +316,9 @@ void ControllerHost::Send(controller::Order order) {
   Host& host = world_->host(it->second);
   if (!on_other_store()) {
     world_->checks.OnOrder(*world_, host, order);
+  }
+  if (const auto* sets = std::get_if<controller::BackendSets>(&order.body)) {
+    TraceSets(host, *sets);
   }
   const StreamId stream = order.stream;
   world_->network->SendDown(stream,

@@ -17,6 +17,7 @@
 namespace drover::sim {
 
 class World;
+class Host;
 
 class ControllerHost {
  public:
@@ -33,7 +34,7 @@ class ControllerHost {
 
   // ---- what the network delivers ----
   void OnHello(int host, controller::NodeConnected hello);
-  void OnReport(int host, controller::NodeReport report);
+  void OnReport(controller::NodeReport report);
   void OnStreamClosed(int host, controller::StreamId stream);
   // `event.now` is filled in when the process takes it.
   void Post(controller::Event event);
@@ -68,6 +69,7 @@ class ControllerHost {
   // Crashes once `crash_after` orders are out, when set.
   void Effects(controller::Ready ready, std::optional<size_t> crash_after);
   void Send(controller::Order order);
+  void TraceSets(const Host& host, const controller::BackendSets& sets);
   void HeartbeatLoop();
 
   World* world_;
@@ -87,6 +89,7 @@ class ControllerHost {
   std::optional<Instant> run_at_;
   std::shared_ptr<const controller::View> view_;
   std::map<controller::StreamId, int> streams_;
+  std::map<NodeId, controller::StreamId> newest_;  // stream per node, as the core has it
   uint64_t last_request_ = 0;
 };
 

@@ -415,8 +415,8 @@ void Host::Report() {
     report.unknown.push_back(ToFound(unknown.container));
   }
   report.removed = core_->removed();
-  world_->network->SendUp(
-      stream_, [this, report = std::move(report)] { world_->controller->OnReport(index_, report); });
+  world_->network->SendUp(stream_,
+                          [this, report = std::move(report)] { world_->controller->OnReport(report); });
 }
 
 void Host::AddSamples(controller::NodeReport& report) const {

@@ -40,23 +40,17 @@ void Backends::OnReport(const World& world, const controller::NodeReport& report
   }
 }
 
-void Backends::OnOrder(const Host& host, const controller::Order& order) {
+void Backends::OnTaken(const Host& host, const controller::Order& order) {
   const auto* sets = std::get_if<controller::BackendSets>(&order.body);
   if (sets == nullptr) {
     return;
   }
-  std::map<std::pair<NodeId, ServiceKey>, std::set<ReplicaId>> now;
   for (const controller::BackendSet& set : sets->sets) {
-    const std::pair key(host.node(), set.service);
-    const std::set<ReplicaId>& before = routed_[key];
+    const std::set<ReplicaId>& before = routed_[{host.node(), set.service}];
     for (const controller::Backend& backend : set.backends) {
-      if (backend.drain) {
-        continue;
-      }
-      now[key].insert(backend.replica);
       const auto it = reported_.find(backend.replica);
       const bool ready = it != reported_.end() && it->second == ReplicaState::kReady;
-      if (!before.contains(backend.replica) && !ready) {
+      if (!backend.drain && !before.contains(backend.replica) && !ready) {
         sink_->Break(kInvariant,
                      absl::StrCat(ToString(backend.replica), " enters the set of ", ToString(set.service),
                                   " on ", host.name(), " but was last reported ",
@@ -64,8 +58,21 @@ void Backends::OnOrder(const Host& host, const controller::Order& order) {
       }
     }
   }
+}
+
+void Backends::OnOrder(const Host& host, const controller::Order& order) {
+  const auto* sets = std::get_if<controller::BackendSets>(&order.body);
+  if (sets == nullptr) {
+    return;
+  }
   std::erase_if(routed_, [&](const auto& entry) { return entry.first.first == host.node(); });
-  routed_.merge(now);
+  for (const controller::BackendSet& set : sets->sets) {
+    for (const controller::Backend& backend : set.backends) {
+      if (!backend.drain) {
+        routed_[{host.node(), set.service}].insert(backend.replica);
+      }
+    }
+  }
 }
 
 void Backends::OnHeld(const World& world, const Host& host, const agent::HeldAssignment& before,

@@ -19,6 +19,8 @@ class Backends {
   explicit Backends(Sink* sink) : sink_(sink) {}
 
   void OnReport(const World& world, const controller::NodeReport& report);
+  // An order is decided; it leaves when its records are durable.
+  void OnTaken(const Host& host, const controller::Order& order);
   void OnOrder(const Host& host, const controller::Order& order);
 
   void OnControllerEnd() { reported_.clear(); }

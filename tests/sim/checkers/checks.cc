@@ -1,8 +1,10 @@
 #include "tests/sim/checkers/checks.h"
 
+#include "tests/sim/world.h"
+
 namespace drover::sim {
 
-void Checks::OnReport(const World& world, int host, const controller::NodeReport& report) {
+void Checks::OnReport(const World& world, const Host& host, const controller::NodeReport& report) {
   backends.OnReport(world, report);
   knowledge.OnReport(world, host, report);
 }
@@ -13,6 +15,14 @@ void Checks::OnCommit(const World& world, const std::vector<controller::StoreCha
 }
 
 void Checks::OnCommitted(const World& world) { restart.OnCommitted(world); }
+
+void Checks::OnTaken(const World& world, const controller::Ready& ready) {
+  for (const controller::Order& order : ready.orders) {
+    if (const Host* host = world.FindHost(order.node)) {
+      backends.OnTaken(*host, order);
+    }
+  }
+}
 
 void Checks::OnOrder(const World& world, const Host& host, const controller::Order& order) {
   intent.OnOrder(world, host, order);
@@ -34,7 +44,7 @@ void Checks::OnControllerEnd() {
 
 void Checks::OnHeld(const World& world, const Host& host, const agent::HeldAssignment& before,
                     const agent::HeldAssignment& after) {
-  intent.OnHeld(world, host, before, after);
+  intent.OnHeld(host, before, after);
   backends.OnHeld(world, host, before, after);
 }
 

@@ -28,11 +28,13 @@ struct Checks {
   Steps steps{&sink};
   Intent intent{&sink};
 
-  // A report reaches the controller.
-  void OnReport(const World& world, int host, const controller::NodeReport& report);
+  // The controller's core takes a report in.
+  void OnReport(const World& world, const Host& host, const controller::NodeReport& report);
   // Before and after a batch becomes durable.
   void OnCommit(const World& world, const std::vector<controller::StoreChange>& changes);
   void OnCommitted(const World& world);
+  // The controller's core gave a Ready out; nothing of it has happened yet.
+  void OnTaken(const World& world, const controller::Ready& ready);
   // An order leaves the controller.
   void OnOrder(const World& world, const Host& host, const controller::Order& order);
   void OnView(const World& world, const controller::View& view);

@@ -10,6 +10,8 @@ namespace drover::sim {
 namespace {
 
 constexpr char kInvariant[] = "5 (one id, one node)";
+// R1.4 lets a node remove few at a time; while that many are under way the others may wait.
+constexpr int64_t kRemovedAtOnce = 2;
 // 10 s, and two for the way.
 constexpr Duration kToldWithin = absl::Seconds(12);
 
@@ -64,18 +66,23 @@ void Identity::OnSecond(const World& world) {
   for (const auto& host : world.hosts) {
     Health& health = healthy_[host->index()];
     const std::pair who(world.controller->process(), host->process());
-    if (!CanWork(world, *host) || health.who != who) {
+    const Store& store = world.controller->store();
+    const int64_t under_way =
+        std::count_if(store.replicas.begin(), store.replicas.end(), [&](const auto& entry) {
+          return entry.second.node == host->node() && entry.second.state == ReplicaState::kStopping;
+        });
+    if (!CanWork(world, *host) || health.who != who || under_way >= kRemovedAtOnce) {
       health = {who, world.queue.now()};
       continue;
     }
     if (world.queue.now() - health.since < kToldWithin) {
       continue;
     }
-    for (const auto& [id, record] : world.controller->store().replicas) {
+    const auto& remove = host->disk().remove;
+    for (const auto& [id, record] : store.replicas) {
       if (record.node != host->node() || !record.superseded || !host->engine().boxes().contains(id)) {
         continue;
       }
-      const auto& remove = host->disk().remove;
       if (std::none_of(remove.begin(), remove.end(), [&](const auto& r) { return r.id == id; })) {
         sink_->Break(kInvariant,
                      absl::StrCat("superseded ", ToString(id), " on ", host->name(),

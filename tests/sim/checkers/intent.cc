@@ -17,6 +17,7 @@ void Intent::OnOrder(const World& world, const Host& host, const controller::Ord
   if (assignment == nullptr) {
     return;
   }
+  sent_.emplace(host.index(), assignment->epoch, assignment->revision);
   const Store& store = world.controller->store();
   const auto node = store.nodes.find(host.node());
   if (assignment->epoch != store.epoch || node == store.nodes.end() ||
@@ -41,17 +42,18 @@ void Intent::OnOrder(const World& world, const Host& host, const controller::Ord
   }
 }
 
-void Intent::OnHeld(const World& world, const Host& host, const agent::HeldAssignment& before,
+void Intent::OnHeld(const Host& host, const agent::HeldAssignment& before,
                     const agent::HeldAssignment& after) {
   if (after.highest_epoch < before.highest_epoch || after.epoch < before.epoch) {
     sink_->Break(
         "7 (the epoch never falls)",
         absl::StrCat(host.name(), " goes from epoch ", before.epoch.value(), " to ", after.epoch.value()));
   }
-  const bool other = world.controller->on_other_store();
-  if (other && (after.run != before.run || after.remove != before.remove)) {
-    sink_->Break("4 (an empty or old store orders nothing)",
-                 absl::StrCat(host.name(), " obeys a controller on another store"));
+  const bool changed = after.epoch != before.epoch || after.revision != before.revision;
+  if (changed && !sent_.contains({host.index(), after.epoch, after.revision})) {
+    sink_->Break("4 and 7 (only what was committed is obeyed, an empty or old store orders nothing)",
+                 absl::StrCat(host.name(), " obeys epoch ", after.epoch.value(), " revision ",
+                              after.revision.value(), ", which the real store never ordered"));
   }
 }
 

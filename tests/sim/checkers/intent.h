@@ -2,7 +2,8 @@
 // what an older or another store says (R1.2, invariants 4 and 7).
 #pragma once
 
-#include <map>
+#include <set>
+#include <tuple>
 
 #include "agent/core/core.h"
 #include "controller/core/ready.h"
@@ -15,11 +16,11 @@ class Intent {
   explicit Intent(Sink* sink) : sink_(sink) {}
 
   void OnOrder(const World& world, const Host& host, const controller::Order& order);
-  void OnHeld(const World& world, const Host& host, const agent::HeldAssignment& before,
-              const agent::HeldAssignment& after);
+  void OnHeld(const Host& host, const agent::HeldAssignment& before, const agent::HeldAssignment& after);
 
  private:
   Sink* sink_;
+  std::set<std::tuple<int, Epoch, Revision>> sent_;  // by a controller on the real store
 };
 
 }  // namespace drover::sim

@@ -15,9 +15,9 @@ constexpr int64_t kMissingPercent = 20;
 
 }  // namespace
 
-void Knowledge::OnReport(const World& world, int host, const controller::NodeReport& report) {
+void Knowledge::OnReport(const World& world, const Host& host, const controller::NodeReport& report) {
   // When it was really made, which the controller can only estimate (R2.2).
-  const Instant sent = world.host(host).ToWorld(report.sent);
+  const Instant sent = host.ToWorld(report.sent);
   for (const controller::QueueReading& reading : report.queues) {
     if (reading.ready) {
       queue_known_ = std::max(queue_known_.value_or(Instant()), sent - reading.age);

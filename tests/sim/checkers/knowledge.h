@@ -17,7 +17,7 @@ class Knowledge {
  public:
   explicit Knowledge(Sink* sink) : sink_(sink) {}
 
-  void OnReport(const World& world, int host, const controller::NodeReport& report);
+  void OnReport(const World& world, const Host& host, const controller::NodeReport& report);
   void OnView(const World& world, const controller::View& view);
   void OnControllerEnd();
 

@@ -20,10 +20,10 @@ HeldAssignment Held(std::vector<RunReplica> run, std::vector<RemoveReplica> remo
   return h;
 }
 
-NodeFacts Alive(const std::vector<uint64_t>& ids) {
+NodeFacts Here(const std::vector<uint64_t>& ids) {
   NodeFacts facts;
   for (const uint64_t id : ids) {
-    facts.alive.insert(Id(id));
+    facts.here.insert(Id(id));
   }
   return facts;
 }
@@ -78,7 +78,7 @@ TEST(AssignmentTest, ContextsStayWhileAContainerOfThemIsToBeStopped) {
 
 struct MassCase {
   const char* what;
-  std::vector<uint64_t> alive;
+  std::vector<uint64_t> here;
   std::vector<RemoveReplica> held_remove;
   std::vector<RemoveReplica> remove;
   Verdict verdict;
@@ -103,7 +103,7 @@ TEST(AssignmentTest, R1_4_MassRemoval) {
       {"not here at all", {}, {}, {Removal(1), Removal(2), Removal(3)}, Verdict::kApplied},
   };
   for (const MassCase& c : cases) {
-    const Judgement j = JudgeAssignment(Held({}, c.held_remove), Full(6, {}, c.remove), Alive(c.alive));
+    const Judgement j = JudgeAssignment(Held({}, c.held_remove), Full(6, {}, c.remove), Here(c.here));
     EXPECT_EQ(j.verdict, c.verdict) << c.what << ": " << j.message;
   }
 }
