@@ -1,0 +1,41 @@
+// One function a route (routes.cc); each file of them covers one kind.
+#pragma once
+
+#include "controller/runtime/http/api.h"
+
+namespace drover::controller {
+
+// handlers_meta.cc
+ApiResponse GetVersion(const Api& api, const ApiRequest& request);
+ApiResponse GetHealth(const Api& api, const ApiRequest& request);
+// 503 with the reason while the controller must not be relied upon.
+ApiResponse GetReadiness(const Api& api, const ApiRequest& request);
+ApiResponse GetMetrics(const Api& api, const ApiRequest& request);
+ApiResponse GetOpenApi(const Api& api, const ApiRequest& request);
+
+// handlers_read.cc
+ApiResponse ListStacks(const Api& api, const ApiRequest& request);
+ApiResponse GetStack(const Api& api, const ApiRequest& request);
+ApiResponse ListServices(const Api& api, const ApiRequest& request);
+ApiResponse GetService(const Api& api, const ApiRequest& request);
+ApiResponse GetWhy(const Api& api, const ApiRequest& request);
+ApiResponse ListReplicas(const Api& api, const ApiRequest& request);
+ApiResponse ListNodes(const Api& api, const ApiRequest& request);
+ApiResponse GetNode(const Api& api, const ApiRequest& request);
+ApiResponse ListOrphans(const Api& api, const ApiRequest& request);
+
+// handlers_apply.cc
+ApiResponse PutStack(const Api& api, const ApiRequest& request);
+
+// handlers_write.cc
+ApiResponse DeleteStackRequest(const Api& api, const ApiRequest& request);
+ApiResponse PostScale(const Api& api, const ApiRequest& request);
+ApiResponse PostPause(const Api& api, const ApiRequest& request);
+ApiResponse PostResume(const Api& api, const ApiRequest& request);
+
+// handlers_streams.cc
+ApiResponse GetEvents(const Api& api, const ApiRequest& request);
+ApiResponse GetLogs(const Api& api, const ApiRequest& request);
+ApiResponse PostExec(const Api& api, const ApiRequest& request);
+
+}  // namespace drover::controller

@@ -1,0 +1,211 @@
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "controller/core/view.h"
+#include "controller/runtime/convert.h"
+#include "controller/runtime/http/handlers.h"
+#include "controller/runtime/http/view_to_api.h"
+#include "drover/v1/api.pb.h"
+
+namespace drover::controller {
+namespace {
+
+constexpr size_t kRecentEvents = 10;
+
+ApiResponse NotFound(absl::string_view what, const std::string& name, std::vector<std::string> known) {
+  constexpr size_t kShown = 20;
+  std::sort(known.begin(), known.end());
+  std::string message = absl::StrCat("no ", what, " \"", name, "\"");
+  if (known.empty()) {
+    absl::StrAppend(&message, "; there is none yet");
+  } else {
+    const bool more = known.size() > kShown;
+    known.resize(std::min(known.size(), kShown));
+    absl::StrAppend(&message, "; there are: ", absl::StrJoin(known, ", "), more ? ", …" : "");
+  }
+  return ErrorResponse(404, "NotFound", message);
+}
+
+ServiceKey KeyOf(const ApiRequest& request) {
+  return {.stack = request.params.at("stack"), .service = request.params.at("service")};
+}
+
+ApiResponse ServiceNotFound(const ServiceKey& key, const View& view) {
+  std::vector<std::string> known;
+  for (const auto& [other, service] : view.services) {
+    known.push_back(ToString(other));
+  }
+  return NotFound("service", ToString(key), std::move(known));
+}
+
+// Stuck calls of the nodes that hold a replica of the service (R3.8).
+void AddStuck(const ServiceView& service, const View& view, v1::WhyResponse& why) {
+  std::vector<NodeId> nodes;
+  for (const ReplicaView& replica : service.replicas) {
+    nodes.push_back(replica.record.node);
+  }
+  std::sort(nodes.begin(), nodes.end());
+  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+  for (const NodeId& id : nodes) {
+    const auto node = view.nodes.find(id);
+    if (node == view.nodes.end()) {
+      continue;
+    }
+    for (const StuckCall& stuck : node->second->stuck) {
+      *why.add_stuck() = StuckToApi(stuck);
+    }
+  }
+}
+
+}  // namespace
+
+ApiResponse ListStacks(const Api& api, const ApiRequest&) {
+  const auto view = api.loop->view();
+  v1::ListStacksResponse list;
+  for (const auto& [name, stack] : view->stacks) {
+    *list.add_stacks() = StackToApi(*stack, *view);
+  }
+  return JsonResponse(list);
+}
+
+ApiResponse GetStack(const Api& api, const ApiRequest& request) {
+  const auto view = api.loop->view();
+  const std::string& name = request.params.at("stack");
+  const auto found = view->stacks.find(name);
+  if (found == view->stacks.end()) {
+    std::vector<std::string> known;
+    for (const auto& [other, stack] : view->stacks) {
+      known.push_back(other);
+    }
+    return NotFound("stack", name, std::move(known));
+  }
+  v1::Stack stack = StackToApi(*found->second, *view);
+  absl::StatusOr<v1::StackSpec> spec = ShownSpec(found->second->source);
+  if (!spec.ok()) {
+    return ErrorResponse(spec.status());
+  }
+  *stack.mutable_spec() = *std::move(spec);
+  return JsonResponse(stack);
+}
+
+ApiResponse ListServices(const Api& api, const ApiRequest& request) {
+  const auto view = api.loop->view();
+  const std::string stack = QueryText(request, "stack");
+  v1::ListServicesResponse list;
+  for (const auto& [key, service] : view->services) {
+    if (stack.empty() || key.stack == stack) {
+      *list.add_services() = ServiceToApi(*service, *view);
+    }
+  }
+  return JsonResponse(list);
+}
+
+ApiResponse GetService(const Api& api, const ApiRequest& request) {
+  const auto view = api.loop->view();
+  const auto found = view->services.find(KeyOf(request));
+  if (found == view->services.end()) {
+    return ServiceNotFound(KeyOf(request), *view);
+  }
+  return JsonResponse(ServiceToApi(*found->second, *view));
+}
+
+ApiResponse GetWhy(const Api& api, const ApiRequest& request) {
+  const auto view = api.loop->view();
+  const auto found = view->services.find(KeyOf(request));
+  if (found == view->services.end()) {
+    return ServiceNotFound(KeyOf(request), *view);
+  }
+  const ServiceView& service = *found->second;
+  v1::WhyResponse why;
+  *why.mutable_service() = ServiceToApi(service, *view);
+  if (service.decision != nullptr) {
+    *why.mutable_decision() = DecisionToApi(*service.decision);
+  }
+  for (const ReplicaView& replica : service.replicas) {
+    *why.add_replicas() = ReplicaToApi(replica, service, *view);
+  }
+  const std::vector<EventRecord> events =
+      api.loop->Events(0, std::numeric_limits<size_t>::max() / 2, absl::ZeroDuration());
+  for (auto event = events.rbegin(); event != events.rend(); ++event) {
+    if (event->service == service.key && static_cast<size_t>(why.recent_size()) < kRecentEvents) {
+      *why.add_recent() = EventToApi(*event);
+    }
+  }
+  for (const std::string& line : service.blocked) {
+    why.add_blocked(line);
+  }
+  AddStuck(service, *view, why);
+  return JsonResponse(why);
+}
+
+ApiResponse ListReplicas(const Api& api, const ApiRequest& request) {
+  const auto view = api.loop->view();
+  const std::string stack = QueryText(request, "stack");
+  const std::string name = QueryText(request, "service");
+  v1::ListReplicasResponse list;
+  for (const auto& [key, service] : view->services) {
+    if ((!stack.empty() && key.stack != stack) || (!name.empty() && key.service != name)) {
+      continue;
+    }
+    for (const ReplicaView& replica : service->replicas) {
+      *list.add_replicas() = ReplicaToApi(replica, *service, *view);
+    }
+  }
+  return JsonResponse(list);
+}
+
+ApiResponse ListNodes(const Api& api, const ApiRequest&) {
+  const auto view = api.loop->view();
+  v1::ListNodesResponse list;
+  for (const auto& [id, node] : view->nodes) {
+    *list.add_nodes() = NodeToApi(*node, *view);
+  }
+  return JsonResponse(list);
+}
+
+ApiResponse GetNode(const Api& api, const ApiRequest& request) {
+  const auto view = api.loop->view();
+  const std::string& name = request.params.at("node");
+  std::vector<const NodeView*> found;
+  std::vector<std::string> known;
+  for (const auto& [id, node] : view->nodes) {
+    known.push_back(node->record.name);
+    if (id.value() == name || node->record.name == name) {
+      found.push_back(node.get());
+    }
+  }
+  if (found.empty()) {
+    return NotFound("node", name, std::move(known));
+  }
+  if (found.size() > 1) {
+    return ErrorResponse(409, "Ambiguous",
+                         absl::StrCat(found.size(), " nodes are named \"", name, "\"; name it by its id"));
+  }
+  v1::Node node = NodeToApi(*found[0], *view);
+  for (const auto& [key, service] : view->services) {
+    for (const ReplicaView& replica : service->replicas) {
+      if (replica.record.node == found[0]->record.id) {
+        *node.add_replica_list() = ReplicaToApi(replica, *service, *view);
+      }
+    }
+  }
+  return JsonResponse(node);
+}
+
+ApiResponse ListOrphans(const Api& api, const ApiRequest&) {
+  const auto view = api.loop->view();
+  v1::ListOrphansResponse list;
+  for (const auto& [id, node] : view->nodes) {
+    for (const FoundReplica& found : node->orphans) {
+      *list.add_orphans() = OrphanToApi(found, *node);
+    }
+  }
+  return JsonResponse(list);
+}
+
+}  // namespace drover::controller

@@ -1,0 +1,352 @@
+#include "controller/runtime/http/http_server.h"
+
+#include <httplib.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "controller/runtime/http/api.h"
+#include "controller/runtime/http/connection_pool.h"
+#include "controller/runtime/http/metrics.h"
+#include "controller/runtime/http/routes.h"
+
+namespace drover::controller {
+namespace {
+
+// The library matches paths by a recursive regex for requests with a body; names are far shorter.
+constexpr size_t kLongestPath = 512;
+constexpr int kBacklog = 1024;
+
+class PoolQueue : public httplib::TaskQueue {
+ public:
+  explicit PoolQueue(ConnectionPool* pool) : pool_(pool) {}
+
+  void enqueue(std::function<void()> task) override { pool_->Submit(std::move(task)); }
+
+  void shutdown() override { pool_->Shutdown(); }
+
+ private:
+  ConnectionPool* const pool_;
+};
+
+bool IsWrite(const std::string& method) { return method != "GET" && method != "HEAD"; }
+
+bool HasBody(const httplib::Request& request) {
+  return request.has_header("Transfer-Encoding") ||
+         (request.has_header("Content-Length") && request.get_header_value("Content-Length") != "0");
+}
+
+// A page of another origin in somebody's browser must not be able to change anything.
+bool IsForeignOrigin(const httplib::Request& request) {
+  const std::string origin = request.get_header_value("Origin");
+  if (origin.empty()) {
+    return false;
+  }
+  const size_t scheme = origin.find("://");
+  return scheme == std::string::npos || origin.substr(scheme + 3) != request.get_header_value("Host");
+}
+
+ApiRequest ToApi(const httplib::Request& request, std::map<std::string, std::string> params) {
+  ApiRequest out;
+  out.method = request.method;
+  out.path = request.path;
+  out.body = request.body;
+  out.remote = request.remote_addr;
+  out.accept = request.get_header_value("Accept");
+  out.last_event_id = request.get_header_value("Last-Event-ID");
+  out.params = std::move(params);
+  for (const auto& [name, value] : request.params) {
+    out.query[name] = value;
+  }
+  return out;
+}
+
+void SetStream(std::unique_ptr<ByteStream> stream, const std::string& type, httplib::Response& response) {
+  // std::function copies what it holds.
+  std::shared_ptr<ByteStream> shared = std::move(stream);
+  response.set_chunked_content_provider(type, [shared](size_t, httplib::DataSink& sink) {
+    std::string bytes;
+    const bool more = shared->Next(bytes);
+    if (!bytes.empty() && !sink.write(bytes.data(), bytes.size())) {
+      return false;
+    }
+    if (!more) {
+      sink.done();
+    }
+    return true;
+  });
+}
+
+void Send(ApiResponse from, httplib::Response& response) {
+  response.status = from.status;
+  for (auto& [name, value] : from.headers) {
+    response.set_header(name, value);
+  }
+  if (from.stream != nullptr) {
+    SetStream(std::move(from.stream), from.content_type, response);
+  } else {
+    response.set_content(from.body, from.content_type);
+  }
+}
+
+// Answers and closes the connection, whatever the client wants: what it may still send is not read.
+void SendAndClose(ApiResponse from, httplib::Response& response) {
+  response.status = from.status;
+  for (auto& [name, value] : from.headers) {
+    response.set_header(name, value);
+  }
+  response.set_header("Connection", "close");
+  // A provider that fails after its last byte is how the library can be told to close.
+  response.set_content_provider(from.body.size(), from.content_type,
+                                [body = from.body](size_t, size_t, httplib::DataSink& sink) {
+                                  sink.write(body.data(), body.size());
+                                  return false;
+                                });
+}
+
+ApiResponse MethodNotAllowed(const RouteMatch& match, const std::string& method) {
+  const std::string allowed = absl::StrJoin(match.allowed, ", ");
+  ApiResponse response = ErrorResponse(405, "MethodNotAllowed",
+                                       absl::StrCat(method, " is not for this path; it has: ", allowed));
+  response.headers.emplace_back("Allow", allowed);
+  return response;
+}
+
+}  // namespace
+
+class HttpServer::Impl {
+ public:
+  Impl(Options options, std::unique_ptr<LoopClient> loop, AgentLink* agents)
+      : options_(std::move(options)),
+        loop_(std::move(loop)),
+        streams_(options_.event_streams),
+        decisions_(loop_.get()),
+        pool_({.threads = options_.connections}) {
+    api_ = {.loop = loop_.get(),
+            .agents = agents,
+            .streams = &streams_,
+            .decisions = &decisions_,
+            .stopping = &stopping_,
+            .first_node_wait = options_.first_node_wait,
+            .call_timeout = options_.call_timeout,
+            .stream_poll = options_.stream_poll};
+  }
+
+  ~Impl() { Stop(); }
+
+  absl::Status Start() {
+    if (absl::Status made = MakeServer(); !made.ok()) {
+      return made;
+    }
+    Configure();
+    if (absl::Status bound = Bind(); !bound.ok()) {
+      return bound;
+    }
+    thread_ = std::thread([this] { server_->listen_after_bind(); });
+    while (!server_->is_running()) {
+      std::this_thread::yield();
+    }
+    return absl::OkStatus();
+  }
+
+  int port() const { return port_; }
+
+  void Stop() {
+    if (!thread_.joinable()) {
+      return;
+    }
+    stopping_ = true;
+    server_->stop();
+    thread_.join();
+  }
+
+ private:
+  absl::Status MakeServer() {
+    if (options_.tls_cert.empty() && options_.tls_key.empty()) {
+      server_ = std::make_unique<httplib::Server>();
+      return absl::OkStatus();
+    }
+    for (const std::string& file : {options_.tls_cert, options_.tls_key, options_.tls_ca}) {
+      if (!file.empty() && access(file.c_str(), R_OK) != 0) {
+        return absl::InvalidArgumentError(absl::StrCat("TLS: ", file, ": ", std::strerror(errno)));
+      }
+    }
+    server_ =
+        std::make_unique<httplib::SSLServer>(options_.tls_cert.c_str(), options_.tls_key.c_str(),
+                                             options_.tls_ca.empty() ? nullptr : options_.tls_ca.c_str());
+    if (!server_->is_valid()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("TLS: ", options_.tls_cert, " and ", options_.tls_key,
+                       ": not a PEM certificate with its private key",
+                       options_.tls_ca.empty() ? "" : ", or not a CA: ", options_.tls_ca));
+    }
+    return absl::OkStatus();
+  }
+
+  void Configure() {
+    server_->new_task_queue = [this] { return new PoolQueue(&pool_); };
+    // Idle connections are watched by polling, so they are not kept for long.
+    server_->set_keep_alive_timeout(1);
+    server_->set_keep_alive_max_count(100);
+    server_->set_read_timeout(5);
+    // Also what cuts a watcher that does not read.
+    server_->set_write_timeout(5);
+    server_->set_payload_max_length(options_.body_limit);
+    server_->set_tcp_nodelay(true);
+    server_->set_default_headers({{"X-Content-Type-Options", "nosniff"}});
+    server_->set_socket_options([this](int socket) {
+      const int on = 1;
+      // Not SO_REUSEPORT, the library's own choice: a port in use must be an error.
+      setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+      listener_ = socket;
+    });
+    server_->set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
+      return BeforeBody(request, response) ? httplib::Server::HandlerResponse::Handled
+                                           : httplib::Server::HandlerResponse::Unhandled;
+    });
+    const auto with_body = [this](const httplib::Request& request, httplib::Response& response) {
+      Serve(request, response);
+    };
+    server_->Put("/v1/.*", with_body);
+    server_->Post("/v1/.*", with_body);
+    server_->set_error_handler(httplib::Server::Handler(
+        [this](const httplib::Request&, httplib::Response& response) { ExplainLibraryError(response); }));
+    server_->set_exception_handler(
+        [](const httplib::Request&, httplib::Response& response, std::exception_ptr) {
+          Send(ErrorResponse(500, "Internal", "the request could not be served"), response);
+        });
+  }
+
+  absl::Status Bind() {
+    errno = 0;
+    const bool any = options_.port == 0;
+    const int bound = any ? server_->bind_to_any_port(options_.address)
+                          : (server_->bind_to_port(options_.address, options_.port) ? options_.port : -1);
+    if (bound < 0) {
+      const int error = errno;
+      return absl::FailedPreconditionError(
+          absl::StrCat("HTTP: can't listen on ", options_.address, ":", options_.port, ": ",
+                       error == 0 ? "not an address of this host" : std::strerror(error)));
+    }
+    port_ = bound;
+    // The library's backlog of 5 loses connections of a burst.
+    ::listen(listener_, kBacklog);
+    return absl::OkStatus();
+  }
+
+  // True: answered. False: a good write, served when its body is here.
+  bool BeforeBody(const httplib::Request& request, httplib::Response& response) {
+    if (ConnectionPool::OnOverflowThread()) {
+      SendAndClose(Overloaded(), response);
+      return true;
+    }
+    if (request.path.size() > kLongestPath) {
+      SendAndClose(ErrorResponse(404, "NotFound", "no such path; see /v1/openapi.json"), response);
+      return true;
+    }
+    RouteMatch match = FindRoute(request.method, request.path);
+    if (std::optional<ApiResponse> refusal = Refusal(request, match)) {
+      HasBody(request) ? SendAndClose(*std::move(refusal), response) : Send(*std::move(refusal), response);
+      return true;
+    }
+    if (match.route->request != nullptr) {
+      return false;
+    }
+    if (HasBody(request)) {
+      SendAndClose(ErrorResponse(400, "InvalidArgument", "this request has no body"), response);
+      return true;
+    }
+    Send(match.route->handler(api_, ToApi(request, std::move(match.params))), response);
+    return true;
+  }
+
+  std::optional<ApiResponse> Refusal(const httplib::Request& request, const RouteMatch& match) const {
+    if (match.allowed.empty()) {
+      return ErrorResponse(404, "NotFound", "no such path; see /v1/openapi.json");
+    }
+    if (match.route == nullptr) {
+      return MethodNotAllowed(match, request.method);
+    }
+    const bool write = IsWrite(request.method);
+    if (!write && !match.route->essential && pool_.busy() + options_.reserved > pool_.limit()) {
+      return Overloaded();
+    }
+    if (write && IsForeignOrigin(request)) {
+      return ErrorResponse(403, "PermissionDenied", "changes are not taken from pages of another origin");
+    }
+    if (match.route->request == nullptr) {
+      return std::nullopt;
+    }
+    if (!request.has_header("Content-Length") && !request.has_header("Transfer-Encoding")) {
+      return ErrorResponse(411, "LengthRequired", "Content-Length: must be given");
+    }
+    const std::string type = request.get_header_value("Content-Type");
+    if (HasBody(request) && !absl::StartsWith(type, "application/json")) {
+      return ErrorResponse(415, "UnsupportedMediaType",
+                           absl::StrCat("Content-Type: is \"", type, "\"; must be application/json"));
+    }
+    return std::nullopt;
+  }
+
+  static ApiResponse Overloaded() {
+    return ErrorResponse(503, "Overloaded", "all connections are taken; try again in a moment");
+  }
+
+  void Serve(const httplib::Request& request, httplib::Response& response) {
+    RouteMatch match = FindRoute(request.method, request.path);
+    Send(match.route->handler(api_, ToApi(request, std::move(match.params))), response);
+  }
+
+  // What the library refuses by itself has a status and no body.
+  void ExplainLibraryError(httplib::Response& response) const {
+    if (!response.body.empty() || response.content_provider_) {
+      return;
+    }
+    switch (response.status) {
+      case 413:
+        Send(ErrorResponse(413, "TooLarge",
+                           absl::StrCat("the body is larger than ", options_.body_limit, " bytes")),
+             response);
+        break;
+      case 400:
+        Send(ErrorResponse(400, "InvalidArgument", "not an HTTP request"), response);
+        break;
+      default:
+        Send(ErrorResponse(response.status, "Refused", "the request could not be served"), response);
+    }
+  }
+
+  const Options options_;
+  const std::unique_ptr<LoopClient> loop_;
+  std::atomic<bool> stopping_ = false;
+  Gate streams_;
+  DecisionCounter decisions_;
+  ConnectionPool pool_;
+  Api api_;
+  std::unique_ptr<httplib::Server> server_;
+  int listener_ = -1;
+  int port_ = 0;
+  std::thread thread_;
+};
+
+HttpServer::HttpServer(Options options, std::unique_ptr<LoopClient> loop, AgentLink* agents)
+    : impl_(std::make_unique<Impl>(std::move(options), std::move(loop), agents)) {}
+
+HttpServer::~HttpServer() = default;
+
+absl::Status HttpServer::Start() { return impl_->Start(); }
+
+int HttpServer::port() const { return impl_->port(); }
+
+void HttpServer::Stop() { impl_->Stop(); }
+
+}  // namespace drover::controller

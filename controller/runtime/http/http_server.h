@@ -1,0 +1,57 @@
+// The controller's HTTP side: /v1 (proto/drover/v1/api.proto), /metrics, /healthz, /readyz. Reads come
+// from immutable snapshots, changes go through the loop and are answered when they are durable.
+//
+//   connection ─► thread (bounded, R13) ─► route ─► handler(Api, ApiRequest) ─► ApiResponse
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "controller/ports/agent_link.h"
+#include "controller/runtime/http/loop_client.h"
+
+namespace drover::controller {
+
+class HttpServer {
+ public:
+  struct Options {
+    std::string address = "127.0.0.1";
+    int port = 7401;       // 0: any free one, see port()
+    std::string tls_cert;  // PEM files; certificate and key empty: plain HTTP
+    std::string tls_key;
+    std::string tls_ca;  // not empty: clients must show a certificate that this one signed
+
+    size_t connections = 1280;                       // at a time, each with a thread (R13)
+    size_t reserved = 32;                            // of these kept for health, metrics and writes
+    size_t event_streams = 1000;                     // at a time
+    size_t body_limit = 16U << 20;                   // bytes of a request's body
+    Duration first_node_wait = absl::Seconds(10);    // `up` waits so long for a first agent
+    Duration call_timeout = absl::Seconds(30);       // for the loop to make a change durable
+    Duration stream_poll = absl::Milliseconds(500);  // a stream sees Stop() after at most this long
+  };
+
+  // The loop and the link outlive the server.
+  HttpServer(Options options, Loop* loop, AgentLink* agents);
+  HttpServer(Options options, std::unique_ptr<LoopClient> loop, AgentLink* agents);
+  // Stops.
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
+
+  // Listens and serves on threads of its own. InvalidArgument for certificates that can't be used,
+  // FailedPrecondition when the address can't be listened on; both name the place.
+  absl::Status Start();
+
+  // The port listened on, after Start.
+  int port() const;
+
+  // Ends streams, lets requests under way finish (about a second), closes. May be called twice.
+  void Stop();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace drover::controller

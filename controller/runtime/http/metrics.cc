@@ -1,0 +1,257 @@
+#include "controller/runtime/http/metrics.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <sstream>
+#include <vector>
+
+#include "common/replica_state.h"
+
+namespace drover::controller {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+constexpr Duration kLook = absl::Milliseconds(100);  // stopping waits for at most this
+
+using Labels = std::vector<ClientMetric::Label>;
+
+// One family in the making.
+class Family {
+ public:
+  Family(const char* name, const char* help, MetricType type = MetricType::Gauge) {
+    family_.name = name;
+    family_.help = help;
+    family_.type = type;
+  }
+
+  void Add(Labels labels, double value) {
+    ClientMetric metric;
+    metric.label = std::move(labels);
+    (family_.type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
+    family_.metric.push_back(std::move(metric));
+  }
+
+  MetricFamily Take() { return std::move(family_); }
+
+ private:
+  MetricFamily family_;
+};
+
+MetricFamily Single(const char* name, const char* help, double value, MetricType type = MetricType::Gauge) {
+  Family family(name, help, type);
+  family.Add({}, value);
+  return family.Take();
+}
+
+Labels With(const ServiceKey& key, const char* name = nullptr, std::string value = {}) {
+  Labels labels = {{"stack", key.stack}, {"service", key.service}};
+  if (name != nullptr) {
+    labels.push_back({name, std::move(value)});
+  }
+  return labels;
+}
+
+struct StateCounts {
+  int64_t running = 0, ready = 0, starting = 0, pending = 0, draining = 0, failed = 0;
+};
+
+StateCounts CountStates(const ServiceView& service) {
+  StateCounts counts;
+  for (const ReplicaView& replica : service.replicas) {
+    const ReplicaState state = replica.state;
+    counts.ready += state == ReplicaState::kReady ? 1 : 0;
+    counts.running += state == ReplicaState::kReady || state == ReplicaState::kRunning ? 1 : 0;
+    counts.starting += IsStarting(state) ? 1 : 0;
+    counts.pending += state == ReplicaState::kPending ? 1 : 0;
+    counts.draining += state == ReplicaState::kDraining || state == ReplicaState::kStopping ? 1 : 0;
+    counts.failed += state == ReplicaState::kFailed ? 1 : 0;
+  }
+  return counts;
+}
+
+void AddServices(const View& view, std::vector<MetricFamily>& out) {
+  Family desired("drover_service_desired_replicas", "Replicas that are wanted.");
+  Family running("drover_service_running_replicas", "Replicas whose process runs, ready ones included.");
+  Family ready("drover_service_ready_replicas", "Replicas that may receive work.");
+  Family starting("drover_service_starting_replicas", "Replicas on their way to running.");
+  Family pending("drover_service_pending_replicas", "Replicas for which no node has room.");
+  Family draining("drover_service_draining_replicas", "Replicas on their way out.");
+  Family failed("drover_service_failed_replicas", "Replicas that are not started again by themselves.");
+  Family min("drover_service_min_replicas", "Lower bound of the autoscaler.");
+  Family max("drover_service_max_replicas", "Upper bound of the autoscaler.");
+  Family paused("drover_service_paused", "1 while the autoscaler is paused.");
+  Family converged("drover_service_converged", "1 when everything is as it is wanted.");
+  for (const auto& [key, service] : view.services) {
+    const StateCounts counts = CountStates(*service);
+    const auto add = [&key = key](Family& family, int64_t value) {
+      family.Add(With(key), static_cast<double>(value));
+    };
+    add(desired, service->record.desired);
+    add(running, counts.running);
+    add(ready, counts.ready);
+    add(starting, counts.starting);
+    add(pending, counts.pending);
+    add(draining, counts.draining);
+    add(failed, counts.failed);
+    if (service->spec.autoscale) {
+      add(min, service->spec.autoscale->min);
+      add(max, service->spec.autoscale->max);
+      add(paused, service->record.paused ? 1 : 0);
+    }
+    add(converged, service->converged ? 1 : 0);
+  }
+  for (Family* family : {&desired, &running, &ready, &starting, &pending, &draining, &failed, &min, &max,
+                         &paused, &converged}) {
+    out.push_back(family->Take());
+  }
+}
+
+void AddSignals(const View& view, std::vector<MetricFamily>& out) {
+  Family known("drover_signal_known", "1 when the signal has a fresh value.");
+  Family value("drover_signal_value", "Last measured value; absent while unknown.");
+  Family target("drover_signal_target", "Target of the policy: percent, or per replica.");
+  Family age("drover_signal_age_seconds", "Age of the oldest sample in the value.");
+  for (const auto& [key, service] : view.services) {
+    if (service->decision == nullptr) {
+      continue;
+    }
+    for (const SignalDecision& signal : service->decision->signals) {
+      const Labels labels = With(key, "signal", signal.name);
+      known.Add(labels, signal.value ? 1 : 0);
+      target.Add(labels, signal.target);
+      if (signal.value) {
+        value.Add(labels, *signal.value);
+        age.Add(labels, absl::ToDoubleSeconds(signal.age));
+      }
+    }
+  }
+  for (Family* family : {&known, &value, &target, &age}) {
+    out.push_back(family->Take());
+  }
+}
+
+void AddNodes(const View& view, std::vector<MetricFamily>& out) {
+  std::map<NodeStatus, int64_t> counts;
+  int64_t orphans = 0;
+  for (const auto& [id, node] : view.nodes) {
+    ++counts[node->status];
+    orphans += static_cast<int64_t>(node->orphans.size());
+  }
+  Family nodes("drover_nodes", "Nodes by status.");
+  for (const auto& [status, name] :
+       std::initializer_list<std::pair<NodeStatus, const char*>>{{NodeStatus::kUp, "up"},
+                                                                 {NodeStatus::kSuspect, "suspect"},
+                                                                 {NodeStatus::kLost, "lost"},
+                                                                 {NodeStatus::kNeverSeen, "never_seen"}}) {
+    nodes.Add({{"status", name}}, static_cast<double>(counts[status]));
+  }
+  out.push_back(nodes.Take());
+  out.push_back(
+      Single("drover_orphans", "Containers of Drover's that no record names.", static_cast<double>(orphans)));
+}
+
+void AddLoop(const Loop::Stats& loop, std::vector<MetricFamily>& out) {
+  out.push_back(Single("drover_loop_events_total", "Events that the core has taken in.",
+                       static_cast<double>(loop.events), MetricType::Counter));
+  out.push_back(Single("drover_loop_step_seconds_total", "Time spent deciding.", loop.step_seconds,
+                       MetricType::Counter));
+  out.push_back(Single("drover_loop_queue_length", "Events waiting for the core.",
+                       static_cast<double>(loop.queue_length)));
+  MetricFamily latency;
+  latency.name = "drover_store_commit_seconds";
+  latency.help = "Time until a change was durable; the count is that of the commits.";
+  latency.type = MetricType::Summary;
+  ClientMetric metric;
+  metric.summary.sample_count = loop.commits;
+  metric.summary.sample_sum = loop.commit_seconds;
+  latency.metric.push_back(std::move(metric));
+  out.push_back(std::move(latency));
+  out.push_back(Single("drover_store_commit_failures_total", "Commits that the store refused.",
+                       static_cast<double>(loop.commit_failures), MetricType::Counter));
+}
+
+}  // namespace
+
+DecisionCounter::DecisionCounter(const LoopClient* loop) : loop_(loop) {
+  thread_ = std::thread([this] { Run(); });
+}
+
+DecisionCounter::~DecisionCounter() {
+  stopping_ = true;
+  thread_.join();
+}
+
+DecisionCounter::Counts DecisionCounter::counts() const {
+  const std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+void DecisionCounter::Run() {
+  std::shared_ptr<const View> view;
+  while (!stopping_) {
+    auto next = loop_->WaitView(view.get(), kLook);
+    if (next != view) {
+      view = std::move(next);
+      Count(*view);
+    }
+  }
+}
+
+void DecisionCounter::Count(const View& view) {
+  for (auto it = seen_.begin(); it != seen_.end();) {
+    it = view.services.count(it->first) > 0 ? std::next(it) : seen_.erase(it);
+  }
+  for (const auto& [key, service] : view.services) {
+    const Decision* decision = service->decision.get();
+    if (decision == nullptr) {
+      continue;
+    }
+    Seen& seen = seen_[key];
+    if (seen.id == decision->id) {
+      continue;
+    }
+    const bool same_reason = seen.reason == decision->reason;
+    seen = {.id = decision->id, .reason = decision->reason};
+    if (decision->desired == decision->current && same_reason) {
+      continue;
+    }
+    const char* direction = decision->desired > decision->current   ? "up"
+                            : decision->desired < decision->current ? "down"
+                                                                    : "none";
+    const std::lock_guard lock(mutex_);
+    ++counts_[{direction, decision->reason}];
+  }
+}
+
+std::string MetricsText(const MetricsInput& input) {
+  std::vector<MetricFamily> families;
+  Family build("drover_build_info", "Always 1; the version as a label.");
+  build.Add({{"version", DROVER_VERSION}}, 1);
+  families.push_back(build.Take());
+  families.push_back(
+      Single("drover_controller_ready", "1 while the controller decides.", input.view->ready ? 1 : 0));
+  families.push_back(Single("drover_controller_epoch", "Epoch of this controller.",
+                            static_cast<double>(input.view->epoch.value())));
+  AddServices(*input.view, families);
+  AddSignals(*input.view, families);
+  AddNodes(*input.view, families);
+  Family decisions("drover_decisions_total",
+                   "Decisions that changed a count (up, down) or gave a new reason not to (none).",
+                   MetricType::Counter);
+  for (const auto& [key, count] : input.decisions) {
+    decisions.Add({{"direction", key.first}, {"reason", key.second}}, static_cast<double>(count));
+  }
+  families.push_back(decisions.Take());
+  AddLoop(input.loop, families);
+  families.push_back(
+      Single("drover_http_event_streams", "Open event streams.", static_cast<double>(input.event_streams)));
+  std::ostringstream out;
+  prometheus::TextSerializer().Serialize(out, families);
+  return out.str();
+}
+
+}  // namespace drover::controller

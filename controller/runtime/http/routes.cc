@@ -1,0 +1,249 @@
+#include "controller/runtime/http/routes.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_split.h"
+#include "controller/runtime/http/handlers.h"
+#include "drover/v1/api.pb.h"
+
+namespace drover::controller {
+namespace {
+
+using Answer = Route::Answer;
+
+template <typename Message>
+const google::protobuf::Descriptor* Of() {
+  return Message::descriptor();
+}
+
+std::vector<Route> ReadRoutes() {
+  const QueryParameter stack = {"stack", "string", "only of this stack"};
+  const QueryParameter service = {"service", "string", "only of this service"};
+  return {
+      {.method = "GET",
+       .pattern = "/v1/version",
+       .summary = "Version, cluster id, epoch, and whether the controller is ready",
+       .handler = GetVersion,
+       .response = Of<v1::VersionInfo>(),
+       .essential = true,
+       .query = {}},
+      {.method = "GET",
+       .pattern = "/v1/stacks",
+       .summary = "All stacks with their services",
+       .handler = ListStacks,
+       .response = Of<v1::ListStacksResponse>(),
+       .query = {}},
+      {.method = "GET",
+       .pattern = "/v1/stacks/{stack}",
+       .summary = "One stack with its services and its spec",
+       .handler = GetStack,
+       .response = Of<v1::Stack>(),
+       .query = {}},
+      {.method = "GET",
+       .pattern = "/v1/services",
+       .summary = "All services",
+       .handler = ListServices,
+       .response = Of<v1::ListServicesResponse>(),
+       .query = {stack}},
+      {.method = "GET",
+       .pattern = "/v1/services/{stack}/{service}",
+       .summary = "One service",
+       .handler = GetService,
+       .response = Of<v1::Service>(),
+       .query = {}},
+      {.method = "GET",
+       .pattern = "/v1/services/{stack}/{service}/why",
+       .summary = "Why a service has the replicas that it has",
+       .handler = GetWhy,
+       .response = Of<v1::WhyResponse>(),
+       .query = {}},
+      {.method = "GET",
+       .pattern = "/v1/replicas",
+       .summary = "All replicas",
+       .handler = ListReplicas,
+       .response = Of<v1::ListReplicasResponse>(),
+       .query = {stack, service}},
+      {.method = "GET",
+       .pattern = "/v1/nodes",
+       .summary = "All nodes",
+       .handler = ListNodes,
+       .response = Of<v1::ListNodesResponse>(),
+       .query = {}},
+      {.method = "GET",
+       .pattern = "/v1/nodes/{node}",
+       .summary = "One node, by id or name, with its replicas",
+       .handler = GetNode,
+       .response = Of<v1::Node>(),
+       .query = {}},
+      {.method = "GET",
+       .pattern = "/v1/orphans",
+       .summary = "Containers that agents found and no record names",
+       .handler = ListOrphans,
+       .response = Of<v1::ListOrphansResponse>(),
+       .query = {}},
+  };
+}
+
+std::vector<Route> WriteRoutes() {
+  return {
+      {.method = "PUT",
+       .pattern = "/v1/stacks/{stack}",
+       .summary = "Applies a stack, or with dryRun tells what applying would change",
+       .handler = PutStack,
+       .request = Of<v1::ApplyStackRequest>(),
+       .response = Of<v1::ApplyStackResponse>(),
+       .query = {}},
+      {.method = "DELETE",
+       .pattern = "/v1/stacks/{stack}",
+       .summary = "Stops and removes a stack",
+       .handler = DeleteStackRequest,
+       .response = Of<v1::ChangeResponse>(),
+       .query = {{"volumes", "boolean", "also removes its named volumes"},
+                 {"message", "string", "why, for the audit"}}},
+      {.method = "POST",
+       .pattern = "/v1/services/{stack}/{service}/scale",
+       .summary = "Sets the number of replicas by hand",
+       .handler = PostScale,
+       .request = Of<v1::ScaleRequest>(),
+       .response = Of<v1::ChangeResponse>(),
+       .query = {}},
+      {.method = "POST",
+       .pattern = "/v1/services/{stack}/{service}/pause",
+       .summary = "Keeps the autoscaler from changing the service",
+       .handler = PostPause,
+       .request = Of<v1::PauseRequest>(),
+       .response = Of<v1::ChangeResponse>(),
+       .query = {}},
+      {.method = "POST",
+       .pattern = "/v1/services/{stack}/{service}/resume",
+       .summary = "Ends a pause or a hold",
+       .handler = PostResume,
+       .request = Of<v1::ResumeRequest>(),
+       .response = Of<v1::ChangeResponse>(),
+       .query = {}},
+  };
+}
+
+std::vector<Route> StreamRoutes() {
+  return {
+      {.method = "GET",
+       .pattern = "/v1/events",
+       .summary = "What happened, as a list or (Accept: text/event-stream) as a stream that resumes by "
+                  "Last-Event-ID",
+       .handler = GetEvents,
+       .response = Of<v1::ListEventsResponse>(),
+       .answer = Answer::kMessageOrEventStream,
+       .query = {{"since", "integer", "only events with a larger id; absent: the newest"},
+                 {"stack", "string", "only of this stack"},
+                 {"service", "string", "only of this service"},
+                 {"limit", "integer", "at most so many; 1000"}}},
+      {.method = "GET",
+       .pattern = "/v1/logs",
+       .summary = "Output of replicas, line by line",
+       .handler = GetLogs,
+       .response = Of<v1::LogLine>(),
+       .answer = Answer::kEventStream,
+       .query = {{"stack", "string", "of this stack"},
+                 {"service", "string", "of this service"},
+                 {"replica", "string", "id or name of one replica"},
+                 {"follow", "boolean", "go on with what is written from now on"},
+                 {"tail", "integer", "only the last lines of each replica; absent: all"},
+                 {"timestamps", "boolean", "a time in front of each line"}}},
+      {.method = "POST",
+       .pattern = "/v1/exec",
+       .summary = "Runs a command in a replica",
+       .handler = PostExec,
+       .request = Of<v1::ExecCommand>(),
+       .response = Of<v1::ExecOutput>(),
+       .answer = Answer::kEventStream,
+       .query = {}},
+  };
+}
+
+std::vector<Route> MetaRoutes() {
+  return {
+      {.method = "GET",
+       .pattern = "/v1/openapi.json",
+       .summary = "This description",
+       .handler = GetOpenApi,
+       .answer = Answer::kText,
+       .query = {}},
+      {.method = "GET",
+       .pattern = "/metrics",
+       .summary = "Metrics in Prometheus' text format",
+       .handler = GetMetrics,
+       .answer = Answer::kText,
+       .essential = true,
+       .query = {}},
+      {.method = "GET",
+       .pattern = "/healthz",
+       .summary = "200 while the process serves",
+       .handler = GetHealth,
+       .answer = Answer::kText,
+       .essential = true,
+       .query = {}},
+      {.method = "GET",
+       .pattern = "/readyz",
+       .summary = "200 when the controller decides, 503 with the reason when it does not",
+       .handler = GetReadiness,
+       .answer = Answer::kText,
+       .essential = true,
+       .query = {}},
+  };
+}
+
+std::vector<Route> AllRoutes() {
+  std::vector<Route> all;
+  for (const auto& part : {MetaRoutes(), ReadRoutes(), WriteRoutes(), StreamRoutes()}) {
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
+
+// True when `path` has the shape of `pattern`; fills the params.
+bool Matches(const std::string& pattern, const std::string& path,
+             std::map<std::string, std::string>& params) {
+  const std::vector<std::string> want = absl::StrSplit(pattern, '/');
+  const std::vector<std::string> have = absl::StrSplit(path, '/');
+  if (want.size() != have.size()) {
+    return false;
+  }
+  params.clear();
+  for (size_t i = 0; i < want.size(); ++i) {
+    if (want[i].size() > 2 && want[i].front() == '{') {
+      if (have[i].empty()) {
+        return false;
+      }
+      params[want[i].substr(1, want[i].size() - 2)] = have[i];
+    } else if (want[i] != have[i]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+const std::vector<Route>& Routes() {
+  static const std::vector<Route>* const routes = new std::vector<Route>(AllRoutes());
+  return *routes;
+}
+
+RouteMatch FindRoute(const std::string& method, const std::string& path) {
+  RouteMatch match;
+  const std::string wanted = method == "HEAD" ? "GET" : method;
+  std::map<std::string, std::string> params;
+  for (const Route& route : Routes()) {
+    if (!Matches(route.pattern, path, params)) {
+      continue;
+    }
+    match.allowed.push_back(route.method);
+    if (wanted == route.method) {
+      match.route = &route;
+      match.params = params;
+    }
+  }
+  return match;
+}
+
+}  // namespace drover::controller

@@ -1,0 +1,44 @@
+// The one table of routes: dispatching, 405 answers and /v1/openapi.json come from it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "controller/runtime/http/api.h"
+#include "google/protobuf/descriptor.h"
+
+namespace drover::controller {
+
+struct QueryParameter {
+  const char* name;
+  const char* type;  // JSON schema type
+  const char* description;
+};
+
+struct Route {
+  enum class Answer { kMessage, kEventStream, kMessageOrEventStream, kText };
+
+  const char* method;
+  const char* pattern;  // segments; {name} stands for one segment of any text
+  const char* summary;
+  ApiHandler handler;
+  const google::protobuf::Descriptor* request = nullptr;   // body; null: none
+  const google::protobuf::Descriptor* response = nullptr;  // body, or each event's data; null: text
+  Answer answer = Answer::kMessage;
+  bool essential = false;  // served also from the reserved threads (R13); writes always are
+  std::vector<QueryParameter> query;
+};
+
+const std::vector<Route>& Routes();
+
+struct RouteMatch {
+  const Route* route = nullptr;               // null: see `allowed`
+  std::map<std::string, std::string> params;  // of the path
+  std::vector<std::string> allowed;           // methods that this path has; empty: no such path
+};
+
+// HEAD is served as GET.
+RouteMatch FindRoute(const std::string& method, const std::string& path);
+
+}  // namespace drover::controller

@@ -1,0 +1,351 @@
+#include "controller/runtime/http/view_to_api.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "controller/core/autoscale/explain.h"
+#include "controller/runtime/convert.h"
+
+namespace drover::controller {
+namespace {
+
+uint32_t U32(int64_t value) {
+  return static_cast<uint32_t>(std::clamp<int64_t>(value, 0, std::numeric_limits<uint32_t>::max()));
+}
+
+std::string NodeName(const NodeId& id, const View& view) {
+  const auto found = view.nodes.find(id);
+  return found == view.nodes.end() ? "" : found->second->record.name;
+}
+
+struct Counts {
+  uint32_t ready = 0, running = 0, starting = 0, pending = 0, draining = 0, failed = 0, completed = 0;
+  bool updating = false;
+};
+
+Counts CountReplicas(const ServiceView& service) {
+  Counts counts;
+  for (const ReplicaView& replica : service.replicas) {
+    const ReplicaState state = replica.state;
+    counts.ready += state == ReplicaState::kReady;
+    counts.running += state == ReplicaState::kReady || state == ReplicaState::kRunning;
+    counts.starting += IsStarting(state);
+    counts.pending += state == ReplicaState::kPending;
+    counts.draining += state == ReplicaState::kDraining || state == ReplicaState::kStopping;
+    counts.failed += state == ReplicaState::kFailed;
+    counts.completed += state == ReplicaState::kCompleted;
+    counts.updating |= !replica.current && IsActive(state);
+  }
+  return counts;
+}
+
+void AddPorts(const ServiceSpec& spec, v1::Service& out) {
+  for (const ListenerSpec& listener : spec.listeners) {
+    v1::PortSpec* port = out.add_ports();
+    port->set_target(listener.target);
+    port->set_published(listener.port);
+    port->set_host_ip(listener.bind);
+    port->set_protocol(v1::PROTOCOL_TCP);
+    port->set_http(listener.http);
+  }
+  for (const uint32_t host_port : spec.host_ports) {
+    v1::PortSpec* port = out.add_ports();
+    port->set_published(host_port);
+    port->set_protocol(v1::PROTOCOL_TCP);
+    port->set_host_mode(true);
+  }
+}
+
+void AddSignals(const Decision& decision, v1::Service& out) {
+  for (const SignalDecision& signal : decision.signals) {
+    v1::SignalView* view = out.add_signals();
+    view->set_name(signal.name);
+    if (signal.value) {
+      view->set_value(*signal.value);
+      *view->mutable_age() = ToProto(signal.age);
+    }
+    view->set_target(signal.target);
+    view->set_unit(signal.unit);
+    view->set_unknown_reason(signal.unknown_reason);
+  }
+}
+
+v1::Node::Status StatusToApi(NodeStatus status) {
+  switch (status) {
+    case NodeStatus::kUp:
+      return v1::Node::UP;
+    case NodeStatus::kSuspect:
+      return v1::Node::SUSPECT;
+    case NodeStatus::kLost:
+      return v1::Node::LOST;
+    case NodeStatus::kNeverSeen:
+      return v1::Node::NEVER_SEEN;
+  }
+  return v1::Node::STATUS_UNSPECIFIED;
+}
+
+v1::PlanChange::Action ActionToApi(PlanChange::Action action) {
+  switch (action) {
+    case PlanChange::Action::kCreate:
+      return v1::PlanChange::CREATE;
+    case PlanChange::Action::kReplace:
+      return v1::PlanChange::REPLACE;
+    case PlanChange::Action::kUpdate:
+      return v1::PlanChange::UPDATE;
+    case PlanChange::Action::kRemove:
+      return v1::PlanChange::REMOVE;
+  }
+  return v1::PlanChange::ACTION_UNSPECIFIED;
+}
+
+v1::HostSample HostToApi(const HostSample& host) {
+  v1::HostSample out;
+  out.set_cpu_milli(U32(host.cpu_milli));
+  out.set_cpu_count(U32(host.cpu_count));
+  out.set_memory_total_bytes(host.memory_total.value());
+  out.set_memory_available_bytes(host.memory_available.value());
+  out.set_pressure_cpu(static_cast<float>(host.pressure_cpu.value_or(-1)));
+  out.set_pressure_memory(static_cast<float>(host.pressure_memory.value_or(-1)));
+  out.set_pressure_io(static_cast<float>(host.pressure_io.value_or(-1)));
+  out.set_containers(U32(host.containers));
+  return out;
+}
+
+}  // namespace
+
+v1::Service ServiceToApi(const ServiceView& service, const View& view) {
+  v1::Service out;
+  const ServiceSpec& spec = service.spec;
+  const ServiceRecord& record = service.record;
+  out.set_stack(service.key.stack);
+  out.set_name(service.key.service);
+  out.set_image(spec.image);
+  out.set_spec_hash(spec.spec_hash);
+  out.set_autoscaled(spec.autoscale.has_value());
+  out.set_min(U32(spec.autoscale ? spec.autoscale->min : spec.replicas));
+  out.set_max(U32(spec.autoscale ? spec.autoscale->max : spec.replicas));
+  out.set_desired(U32(record.desired));
+  const Counts counts = CountReplicas(service);
+  out.set_ready(counts.ready);
+  out.set_running(counts.running);
+  out.set_starting(counts.starting);
+  out.set_pending(counts.pending);
+  out.set_draining(counts.draining);
+  out.set_failed(counts.failed);
+  out.set_completed(counts.completed);
+  out.set_updating(counts.updating);
+  if (service.decision != nullptr) {
+    AddSignals(*service.decision, out);
+  }
+  out.set_status(service.status);
+  out.set_converged(service.converged);
+  out.set_paused(record.paused);
+  out.set_pause_down_only(record.pause_down_only);
+  if (record.paused && record.paused_until) {
+    *out.mutable_paused_until() = ToProto(*record.paused_until);
+  }
+  if (record.held && record.held_until) {
+    *out.mutable_held_until() = ToProto(*record.held_until);
+  }
+  AddPorts(spec, out);
+  out.set_pinned(spec.pinned());
+  out.set_pinned_node(spec.pinned() ? NodeName(record.data_node, view) : "");
+  out.set_reservation_assumed(service.reservation_assumed);
+  out.set_reserved_cpu_milli(service.reserved.cpu.value());
+  out.set_reserved_memory_bytes(service.reserved.memory.value());
+  return out;
+}
+
+v1::Replica ReplicaToApi(const ReplicaView& replica, const ServiceView& service, const View& view) {
+  v1::Replica out;
+  const ReplicaRecord& record = replica.record;
+  out.set_id(ToString(record.id));
+  out.set_name(replica.name);
+  out.set_stack(service.key.stack);
+  out.set_service(service.key.service);
+  out.set_number(record.number);
+  out.set_node_id(record.node.value());
+  if (const auto node = view.nodes.find(record.node); node != view.nodes.end()) {
+    out.set_node_name(node->second->record.name);
+    out.set_address(node->second->record.address);
+  }
+  out.set_state(ToProto(replica.state));
+  *out.mutable_state_age() = ToProto(std::max(view.now - replica.since, absl::ZeroDuration()));
+  out.set_reason(replica.reason);
+  out.set_message(replica.message);
+  out.set_container_id(replica.detail.container_id);
+  out.set_spec_hash(record.spec_hash);
+  out.set_current(replica.current);
+  if (replica.sample) {
+    const ReplicaSample& sample = *replica.sample;
+    if (sample.cpu_milli) {
+      out.set_cpu_milli(U32(*sample.cpu_milli));
+    }
+    if (sample.memory_bytes) {
+      out.set_memory_kib(U32(*sample.memory_bytes / 1024));
+    }
+    if (sample.busy) {
+      out.set_busy(U32(*sample.busy));
+    }
+  }
+  for (const PublishedPort& port : record.published) {
+    *out.add_published() = ToProto(port);
+  }
+  out.set_restarts(replica.detail.restarts);
+  out.set_health(replica.detail.health);
+  out.set_has_exited(replica.detail.exit_code.has_value());
+  out.set_exit_code(replica.detail.exit_code.value_or(0));
+  if (replica.detail.retry_in > absl::ZeroDuration()) {
+    *out.mutable_retry_in() = ToProto(replica.detail.retry_in);
+  }
+  // Of another spec: the controller does not keep what that one had resolved.
+  out.set_image_id(replica.current ? service.spec.image_id : "");
+  return out;
+}
+
+v1::Stack StackToApi(const StackView& stack, const View& view) {
+  v1::Stack out;
+  out.set_name(stack.name);
+  out.set_revision(stack.revision);
+  out.set_removing(stack.removing);
+  *out.mutable_applied_at() = ToProto(stack.applied_at);
+  for (auto it = view.services.lower_bound(ServiceKey{stack.name, ""});
+       it != view.services.end() && it->first.stack == stack.name; ++it) {
+    *out.add_services() = ServiceToApi(*it->second, view);
+  }
+  return out;
+}
+
+v1::Node NodeToApi(const NodeView& node, const View& view) {
+  v1::Node out;
+  const NodeRecord& record = node.record;
+  out.set_id(record.id.value());
+  out.set_name(record.name);
+  out.set_status(StatusToApi(node.status));
+  if (node.last_report) {
+    *out.mutable_last_report_age() = ToProto(std::max(view.now - *node.last_report, absl::ZeroDuration()));
+  }
+  out.set_address(record.address);
+  for (const auto& [key, value] : record.labels) {
+    (*out.mutable_labels())[key] = value;
+  }
+  *out.mutable_capacity() = CapacityToProto(record.capacity);
+  out.set_reserved_cpu_milli(node.reserved.cpu.value());
+  out.set_reserved_memory_bytes(node.reserved.memory.value());
+  out.set_replicas(U32(node.replicas));
+  if (node.host) {
+    *out.mutable_host() = HostToApi(*node.host);
+  }
+  if (record.edge) {
+    out.mutable_edge()->set_bind(record.edge_bind);
+  }
+  out.set_agent_version(node.version);
+  out.mutable_engine()->set_version(node.engine_version);
+  for (const StuckCall& stuck : node.stuck) {
+    *out.add_stuck() = StuckToApi(stuck);
+  }
+  return out;
+}
+
+v1::Decision DecisionToApi(const Decision& decision) {
+  v1::Decision out;
+  out.set_id(decision.id);
+  *out.mutable_at() = ToProto(decision.at);
+  out.set_stack(decision.service.stack);
+  out.set_service(decision.service.service);
+  out.set_current(U32(decision.current));
+  out.set_desired(U32(decision.desired));
+  for (const SignalDecision& signal : decision.signals) {
+    v1::SignalDecision* to = out.add_signals();
+    to->set_name(signal.name);
+    if (signal.value) {
+      to->set_value(*signal.value);
+      *to->mutable_age() = ToProto(signal.age);
+    }
+    to->set_unknown_reason(signal.unknown_reason);
+    to->set_target(signal.target);
+    to->set_unit(signal.unit);
+    if (signal.wish) {
+      to->set_wish(U32(*signal.wish));
+    }
+    to->set_formula(signal.formula);
+  }
+  for (const Clamp& clamp : decision.clamps) {
+    v1::Clamp* to = out.add_clamps();
+    to->set_name(clamp.name);
+    to->set_before(U32(clamp.before));
+    to->set_after(U32(clamp.after));
+    to->set_detail(clamp.detail);
+  }
+  out.set_winner(decision.winner);
+  out.set_reason(decision.reason);
+  out.set_summary(Summary(decision));
+  out.set_text(ToText(decision));
+  for (const Choice& choice : decision.choices) {
+    v1::Choice* to = out.add_choices();
+    to->set_replica_id(ToString(choice.replica));
+    to->set_action(choice.action);
+    to->set_node(choice.node.value());
+    to->set_why(choice.why);
+  }
+  return out;
+}
+
+v1::Event EventToApi(const EventRecord& event) {
+  v1::Event out;
+  out.set_id(event.id);
+  *out.mutable_at() = ToProto(event.at);
+  out.set_type(event.type);
+  out.set_reason(event.reason);
+  out.set_message(event.message);
+  out.set_stack(event.service.stack);
+  out.set_service(event.service.service);
+  if (event.replica != ReplicaId()) {
+    out.set_replica_id(ToString(event.replica));
+  }
+  out.set_node_id(event.node.value());
+  out.set_warning(event.warning);
+  return out;
+}
+
+v1::Plan PlanToApi(const Plan& plan) {
+  v1::Plan out;
+  for (const PlanListener& listener : plan.listeners) {
+    v1::PlanListener* to = out.add_listeners();
+    to->set_address(listener.address);
+    to->set_service(listener.service);
+    to->set_target(listener.target);
+    to->set_where(listener.where);
+  }
+  for (const PlanChange& change : plan.changes) {
+    v1::PlanChange* to = out.add_changes();
+    to->set_action(ActionToApi(change.action));
+    to->set_service(change.service);
+    for (const std::string& detail : change.details) {
+      to->add_details(detail);
+    }
+  }
+  return out;
+}
+
+v1::StuckCall StuckToApi(const StuckCall& stuck) {
+  v1::StuckCall out;
+  out.set_call(stuck.call);
+  out.set_since_ms(U32(absl::ToInt64Milliseconds(stuck.since)));
+  return out;
+}
+
+v1::Orphan OrphanToApi(const FoundReplica& found, const NodeView& node) {
+  v1::Orphan out;
+  out.set_replica_id(ToString(found.id));
+  out.set_cluster_id(found.cluster.value());
+  out.set_node_id(node.record.id.value());
+  out.set_node_name(node.record.name);
+  out.set_stack(found.stack);
+  out.set_service(found.service);
+  out.set_name(found.name);
+  out.set_container_id(found.container_id);
+  return out;
+}
+
+}  // namespace drover::controller

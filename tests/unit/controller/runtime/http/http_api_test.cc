@@ -1,0 +1,359 @@
+// Every route over a real server on loopback, with a fake loop and fake agents behind it.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <httplib.h>
+
+#include <nlohmann/json.hpp>
+
+#include "controller/runtime/convert.h"
+#include "tests/unit/controller/runtime/http/fakes.h"
+
+namespace drover::controller {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+class HttpApiTest : public testing::Test {
+ protected:
+  HttpApiTest() {
+    EXPECT_TRUE(test_.server->Start().ok());
+    client_ = std::make_unique<httplib::Client>("127.0.0.1", test_.server->port());
+    client_->set_keep_alive(true);
+  }
+
+  json Get(const std::string& path, int status = 200) {
+    const auto result = client_->Get(path);
+    return Body(result, path, status);
+  }
+
+  json Send(const std::string& method, const std::string& path, const std::string& body, int status = 200,
+            const std::string& type = "application/json") {
+    const auto result = method == "PUT" ? client_->Put(path, body, type) : client_->Post(path, body, type);
+    return Body(result, path, status);
+  }
+
+  static json Body(const httplib::Result& result, const std::string& path, int status) {
+    EXPECT_TRUE(result) << path << ": " << httplib::to_string(result.error());
+    if (!result) {
+      return json();
+    }
+    EXPECT_EQ(result->status, status) << path << ": " << result->body;
+    EXPECT_EQ(result->get_header_value("Content-Type"), "application/json") << path;
+    const json body = json::parse(result->body, nullptr, false);
+    EXPECT_FALSE(body.is_discarded()) << result->body;
+    if (status >= 400) {
+      EXPECT_FALSE(body.value("code", "").empty()) << result->body;
+      EXPECT_FALSE(body.value("message", "").empty()) << result->body;
+    }
+    return body;
+  }
+
+  template <typename T>
+  T OnlyCall() {
+    EXPECT_EQ(test_.loop->calls.size(), 1U);
+    return std::get<T>(test_.loop->calls.at(0));
+  }
+
+  TestServer test_;
+  std::unique_ptr<httplib::Client> client_;
+};
+
+// ---- reads ------------------------------------------------------------------------------------------
+
+TEST_F(HttpApiTest, Version) {
+  const json body = Get("/v1/version");
+  EXPECT_EQ(body["version"], DROVER_VERSION);
+  EXPECT_EQ(body["clusterId"], "00000000000000c1");
+  EXPECT_EQ(body["epoch"], "7");
+  EXPECT_EQ(body["ready"], true);
+}
+
+TEST_F(HttpApiTest, Stacks) {
+  const json list = Get("/v1/stacks");
+  ASSERT_EQ(list["stacks"].size(), 1U);
+  EXPECT_EQ(list["stacks"][0]["services"][0]["name"], "web");
+  const json stack = Get("/v1/stacks/shop");
+  EXPECT_EQ(stack["revision"], "3");
+  EXPECT_TRUE(stack.contains("spec"));
+  EXPECT_THAT(Get("/v1/stacks/shup", 404)["message"], HasSubstr("there are: shop"));
+}
+
+TEST_F(HttpApiTest, Services) {
+  EXPECT_EQ(Get("/v1/services")["services"].size(), 1U);
+  EXPECT_EQ(Get("/v1/services?stack=shop")["services"].size(), 1U);
+  EXPECT_EQ(Get("/v1/services?stack=other")["services"].size(), 0U);
+  const json web = Get("/v1/services/shop/web");
+  EXPECT_EQ(web["desired"], 2);
+  EXPECT_EQ(web["ready"], 1);
+  EXPECT_EQ(web["pending"], 1);
+  EXPECT_EQ(web["min"], 1);
+  EXPECT_EQ(web["max"], 9);
+  EXPECT_EQ(web["signals"][0]["value"], 85);
+  EXPECT_EQ(web["ports"][0]["published"], 8080);
+  EXPECT_EQ(web["status"], "scaling 1 -> 2");
+  EXPECT_THAT(Get("/v1/services/shop/wob", 404)["message"], HasSubstr("shop/web"));
+}
+
+TEST_F(HttpApiTest, Why) {
+  EventRecord other;
+  other.id = 1;
+  other.service = {.stack = "shop", .service = "db"};
+  test_.loop->Happen(other);
+  for (uint64_t id = 2; id < 20; ++id) {
+    EventRecord event;
+    event.id = id;
+    event.type = "decision";
+    event.service = {.stack = "shop", .service = "web"};
+    test_.loop->Happen(event);
+  }
+  const json why = Get("/v1/services/shop/web/why");
+  EXPECT_EQ(why["decision"]["reason"], "DesiredWithinRange");
+  EXPECT_EQ(why["decision"]["summary"], "1 -> 2: DesiredWithinRange (cpu: ceil(1 × 85 / 60) = 2)");
+  EXPECT_THAT(why["decision"]["text"].get<std::string>(), HasSubstr("shop/web 1 -> 2"));
+  EXPECT_EQ(why["replicas"].size(), 2U);
+  ASSERT_EQ(why["recent"].size(), 10U);
+  EXPECT_EQ(why["recent"][0]["id"], "19");
+  EXPECT_EQ(why["blocked"][0], "pending: no node has 1 CPU free");
+  Get("/v1/services/shop/none/why", 404);
+}
+
+TEST_F(HttpApiTest, Replicas) {
+  const json list = Get("/v1/replicas?stack=shop&service=web")["replicas"];
+  ASSERT_EQ(list.size(), 2U);
+  EXPECT_EQ(list[0]["id"], "00000000000000a1");
+  EXPECT_EQ(list[0]["state"], "READY");
+  EXPECT_EQ(list[0]["nodeName"], "host-n1");
+  EXPECT_EQ(list[0]["cpuMilli"], 250);
+  EXPECT_FALSE(list[0].contains("memoryKib")) << "unknown is absent, never zero";
+  EXPECT_EQ(Get("/v1/replicas?service=none")["replicas"].size(), 0U);
+}
+
+TEST_F(HttpApiTest, NodesAndOrphans) {
+  EXPECT_EQ(Get("/v1/nodes")["nodes"].size(), 2U);
+  for (const char* name : {"n1", "host-n1"}) {
+    const json node = Get(std::string("/v1/nodes/") + name);
+    EXPECT_EQ(node["status"], "UP");
+    EXPECT_EQ(node["replicaList"].size(), 1U);
+  }
+  Get("/v1/nodes/none", 404);
+  const json orphans = Get("/v1/orphans")["orphans"];
+  ASSERT_EQ(orphans.size(), 1U);
+  EXPECT_EQ(orphans[0]["nodeName"], "host-n2");
+}
+
+TEST_F(HttpApiTest, OpenApi) { EXPECT_EQ(Get("/v1/openapi.json")["openapi"], "3.0.3"); }
+
+TEST_F(HttpApiTest, HealthReadinessMetrics) {
+  EXPECT_EQ(client_->Get("/healthz")->status, 200);
+  EXPECT_EQ(client_->Get("/readyz")->status, 200);
+  EXPECT_THAT(client_->Get("/metrics")->body, HasSubstr("drover_service_desired_replicas"));
+  View view = ShopView();
+  view.ready = false;
+  view.not_ready_reason = "waiting for 2 agents";
+  test_.loop->Publish(view);
+  const auto ready = client_->Get("/readyz");
+  EXPECT_EQ(ready->status, 503);
+  EXPECT_EQ(ready->body, "not ready: waiting for 2 agents\n");
+  EXPECT_TRUE(ready->has_header("Retry-After"));
+  EXPECT_EQ(client_->Get("/healthz")->status, 200);
+}
+
+TEST_F(HttpApiTest, DecisionsAreCounted) {
+  std::string text;
+  for (int i = 0; i < 1000 && text.find("reason=\"DesiredWithinRange\"") == std::string::npos; ++i) {
+    text = client_->Get("/metrics")->body;
+  }
+  EXPECT_THAT(text, HasSubstr(R"(drover_decisions_total{direction="up",reason="DesiredWithinRange"} 1)"));
+}
+
+TEST_F(HttpApiTest, EventList) {
+  for (uint64_t id = 1; id <= 5; ++id) {
+    EventRecord event;
+    event.id = id;
+    event.service = {.stack = id % 2 == 0 ? "shop" : "other", .service = "web"};
+    test_.loop->Happen(event);
+  }
+  EXPECT_EQ(Get("/v1/events")["events"].size(), 5U);
+  const json newest = Get("/v1/events?limit=2")["events"];
+  ASSERT_EQ(newest.size(), 2U);
+  EXPECT_EQ(newest[0]["id"], "4");
+  const json page = Get("/v1/events?since=1&limit=2")["events"];
+  ASSERT_EQ(page.size(), 2U);
+  EXPECT_EQ(page[0]["id"], "2");
+  EXPECT_EQ(Get("/v1/events?stack=shop")["events"].size(), 2U);
+  EXPECT_EQ(Get("/v1/events?since=5")["events"].size(), 0U);
+  EXPECT_THAT(Get("/v1/events?since=x", 400)["message"], HasSubstr("?since=x"));
+  Get("/v1/events?limit=0", 400);
+}
+
+// ---- faults of every request ------------------------------------------------------------------------
+
+TEST_F(HttpApiTest, UnknownPathAndWrongMethod) {
+  EXPECT_EQ(Get("/v2/stacks", 404)["code"], "NotFound");
+  Get("/", 404);
+  const auto wrong = client_->Post("/v1/stacks/shop", "{}", "application/json");
+  EXPECT_EQ(wrong->status, 405);
+  EXPECT_EQ(wrong->get_header_value("Allow"), "GET, PUT, DELETE");
+  EXPECT_EQ(client_->Delete("/healthz")->status, 405);
+  EXPECT_EQ(client_->Options("/v1/stacks")->status, 405);
+  EXPECT_EQ(Get("/v1/stacks/" + std::string(4000, 'a'), 404)["code"], "NotFound");
+}
+
+TEST_F(HttpApiTest, MalformedBodies) {
+  const std::string scale = "/v1/services/shop/web/scale";
+  EXPECT_THAT(Send("POST", scale, "{\"replicas\": ", 400)["message"], HasSubstr("not a ScaleRequest"));
+  EXPECT_THAT(Send("POST", scale, R"({"replicaz": 3})", 400)["message"], HasSubstr("replicaz"));
+  Send("POST", scale, R"({"replicas": -3})", 400);
+  Send("POST", scale, R"({"replicas": "many"})", 400);
+  Send("POST", scale, "[]", 400);
+  Send("POST", scale, std::string(2000, '['), 400);
+  EXPECT_EQ(Send("POST", scale, R"({"replicas": 3})", 415, "text/plain")["code"], "UnsupportedMediaType");
+  EXPECT_TRUE(test_.loop->calls.empty());
+}
+
+TEST_F(HttpApiTest, PagesOfOtherOriginsChangeNothing) {
+  const httplib::Headers foreign = {{"Origin", "http://evil.example"}};
+  EXPECT_EQ(client_->Post("/v1/services/shop/web/resume", foreign, "{}", "application/json")->status, 403);
+  EXPECT_EQ(client_->Delete("/v1/stacks/shop", foreign)->status, 403);
+  EXPECT_TRUE(test_.loop->calls.empty());
+  const httplib::Headers own = {{"Origin", "http://127.0.0.1:" + std::to_string(test_.server->port())}};
+  EXPECT_EQ(client_->Post("/v1/services/shop/web/resume", own, "{}", "application/json")->status, 200);
+}
+
+// ---- changes ----------------------------------------------------------------------------------------
+
+TEST_F(HttpApiTest, Scale) {
+  test_.loop->answer = [](const Event&) {
+    Reply reply;
+    reply.message = "shop/web: 5 replicas for 2h";
+    return reply;
+  };
+  const json body =
+      Send("POST", "/v1/services/shop/web/scale", R"({"replicas": 5, "hold": "7200s", "message": "sale"})");
+  EXPECT_EQ(body["message"], "shop/web: 5 replicas for 2h");
+  const auto event = OnlyCall<ScaleService>();
+  EXPECT_EQ(ToString(event.service), "shop/web");
+  EXPECT_EQ(event.replicas, 5);
+  EXPECT_EQ(event.hold, absl::Hours(2));
+  EXPECT_EQ(event.message, "sale");
+  EXPECT_EQ(event.who, "127.0.0.1");
+  Send("POST", "/v1/services/shop/web/scale", R"({"replicas": 5, "hold": "0s"})", 400);
+  Send("POST", "/v1/services/shop/web/scale", R"({"replicas": 5, "hold": "9s", "forever": true})", 400);
+}
+
+TEST_F(HttpApiTest, PauseAndResume) {
+  Send("POST", "/v1/services/shop/web/pause", R"({"duration": "60s", "downOnly": true})");
+  const auto pause = OnlyCall<PauseService>();
+  EXPECT_EQ(pause.duration, absl::Minutes(1));
+  EXPECT_TRUE(pause.down_only);
+  test_.loop->calls.clear();
+  Send("POST", "/v1/services/shop/web/resume", "{}");
+  EXPECT_EQ(ToString(OnlyCall<ResumeService>().service), "shop/web");
+  Send("POST", "/v1/services/shop/web/pause", R"({"duration": "-5s"})", 400);
+}
+
+TEST_F(HttpApiTest, RemoveStack) {
+  const auto result = client_->Delete("/v1/stacks/shop?volumes=true&message=bye");
+  ASSERT_EQ(result->status, 200) << result->body;
+  const auto event = OnlyCall<controller::RemoveStack>();
+  EXPECT_EQ(event.stack, "shop");
+  EXPECT_TRUE(event.remove_volumes);
+  EXPECT_EQ(event.message, "bye");
+  EXPECT_EQ(client_->Delete("/v1/stacks/shop?volumes=perhaps")->status, 400);
+}
+
+TEST_F(HttpApiTest, WhatTheLoopRefusesHasItsStatus) {
+  const std::vector<std::pair<absl::Status, int>> table = {
+      {absl::NotFoundError("no service shop/web"), 404},
+      {absl::InvalidArgumentError("replicas: 50 is above max 9"), 400},
+      {absl::FailedPreconditionError("scaled: give hold or forever"), 409},
+      {absl::UnavailableError("the state can't be written: disk full"), 503},
+      {absl::DeadlineExceededError("no answer"), 504}};
+  for (const auto& [status, code] : table) {
+    test_.loop->answer = [&status = status](const Event&) {
+      Reply reply;
+      reply.status = status;
+      return reply;
+    };
+    EXPECT_EQ(Send("POST", "/v1/services/shop/web/scale", R"({"replicas": 5})", code)["message"],
+              std::string(status.message()));
+  }
+  test_.loop->answer = [](const Event&) -> absl::StatusOr<Reply> {
+    return absl::UnavailableError("the controller is stopping");
+  };
+  EXPECT_EQ(Send("POST", "/v1/services/shop/web/scale", "{}", 503)["code"], "Unavailable");
+}
+
+// ---- applying ---------------------------------------------------------------------------------------
+
+constexpr char kShop[] = R"({"spec": {"name": "shop", "services": [
+    {"name": "web", "replicas": 2, "container": {"image": "shop/web:1"}}]}, "message": "first",
+    "warnings": ["compose.yaml:3:1: x is ignored"]})";
+
+TEST_F(HttpApiTest, R9_1_ApplyResolvesImagesFirst) {
+  ImageInfo info;
+  info.present = true;
+  info.image_id = "sha256:aaaa";
+  info.volumes = {"/data"};
+  test_.agents.images[{"shop/web:1", "n2"}] = info;
+  test_.loop->answer = [](const Event&) {
+    Reply reply;
+    reply.revision = 4;
+    PlanChange change;
+    change.service = "web";
+    change.action = PlanChange::Action::kReplace;
+    reply.plan.changes.push_back(change);
+    return reply;
+  };
+  const json body = Send("PUT", "/v1/stacks/shop", kShop);
+  EXPECT_EQ(body["revision"], "4");
+  EXPECT_EQ(body["plan"]["changes"][0]["action"], "REPLACE");
+  ASSERT_EQ(body["warnings"].size(), 2U);
+  EXPECT_EQ(body["warnings"][0], "compose.yaml:3:1: x is ignored");
+  EXPECT_THAT(body["warnings"][1], HasSubstr("VOLUME /data"));
+  const auto event = OnlyCall<ApplyStack>();
+  ASSERT_EQ(event.spec.services.size(), 1U);
+  EXPECT_EQ(event.spec.services[0].image_id, "sha256:aaaa");
+  EXPECT_THAT(event.image_nodes.at("sha256:aaaa"), testing::ElementsAre(NodeId("n2")));
+  EXPECT_EQ(event.message, "first");
+}
+
+TEST_F(HttpApiTest, R9_1_AnImageThatCannotBePulledChangesNothing) {
+  test_.agents.registry["shop/web:1"].error = "manifest unknown";
+  const json body = Send("PUT", "/v1/stacks/shop", kShop, 422);
+  EXPECT_EQ(body["code"], "ImagePullFailed");
+  EXPECT_EQ(body["message"], "ImagePullFailed: shop/web:1: manifest unknown");
+  EXPECT_TRUE(test_.loop->calls.empty());
+}
+
+TEST_F(HttpApiTest, ApplyWithoutAgents) {
+  test_.agents.nodes.clear();
+  EXPECT_THAT(Send("PUT", "/v1/stacks/shop", kShop, 503)["message"], HasSubstr("no agent is connected"));
+}
+
+TEST_F(HttpApiTest, DryRunPullsNothingAndHasNoRevision) {
+  const json body = Send("PUT", "/v1/stacks/shop",
+                         R"({"dryRun": true, "spec": {"services": [
+                            {"name": "web", "container": {"image": "shop/web:1"}}]}})");
+  EXPECT_EQ(body["revision"], "0");
+  EXPECT_THAT(body["warnings"][0], HasSubstr("is on no node yet"));
+  EXPECT_TRUE(OnlyCall<ApplyStack>().dry_run);
+  EXPECT_THAT(test_.agents.resolved(), testing::ElementsAre(testing::Pair("shop/web:1", false)));
+}
+
+TEST_F(HttpApiTest, AllFaultsOfASpecAtOnce) {
+  EXPECT_THAT(Send("PUT", "/v1/stacks/shop", "{}", 400)["message"], HasSubstr("spec: is missing"));
+  EXPECT_THAT(Send("PUT", "/v1/stacks/shop", R"({"spec": {"name": "other"}})", 400)["message"],
+              HasSubstr("the path says"));
+  const std::string faults = Send("PUT", "/v1/stacks/shop", R"({"spec": {"services": [
+      {"name": "web", "container": {"image": ""}},
+      {"name": "web", "container": {"image": "a"}, "autoscale": {"min": 5, "max": 2}}]}})",
+                                  400)["message"];
+  EXPECT_GE(std::count(faults.begin(), faults.end(), '\n'), 1) << faults;
+  EXPECT_TRUE(test_.agents.resolved().empty());
+  EXPECT_TRUE(test_.loop->calls.empty());
+}
+
+}  // namespace
+}  // namespace drover::controller

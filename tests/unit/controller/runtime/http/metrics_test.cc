@@ -1,0 +1,90 @@
+#include "controller/runtime/http/metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <sstream>
+
+#include "tests/unit/controller/runtime/http/fakes.h"
+
+namespace drover::controller {
+namespace {
+
+// name{labels} -> value; fails on a line that is not Prometheus' text format.
+std::map<std::string, double> Parse(const std::string& text) {
+  std::map<std::string, double> values;
+  std::set<std::string> typed;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.rfind("# TYPE ", 0) == 0) {
+      EXPECT_TRUE(typed.insert(line).second) << "twice: " << line;
+      continue;
+    }
+    if (line.rfind("# ", 0) == 0) {
+      continue;
+    }
+    const size_t space = line.rfind(' ');
+    EXPECT_NE(space, std::string::npos) << line;
+    EXPECT_EQ(line.rfind("drover_", 0), 0U) << line;
+    EXPECT_TRUE(values.emplace(line.substr(0, space), std::stod(line.substr(space + 1))).second) << line;
+  }
+  return values;
+}
+
+TEST(MetricsTest, ServicesSignalsNodesAndLoop) {
+  const View view = ShopView();
+  const auto values = Parse(MetricsText({.view = &view,
+                                         .loop = {.events = 10,
+                                                  .commits = 4,
+                                                  .step_seconds = 0.5,
+                                                  .commit_seconds = 0.25,
+                                                  .commit_failures = 1,
+                                                  .queue_length = 3},
+                                         .event_streams = 2,
+                                         .decisions = {{{"up", "ScaleUpLimit"}, 6}}}));
+  const std::string web = R"({stack="shop",service="web"})";
+  EXPECT_EQ(values.at("drover_service_desired_replicas" + web), 2);
+  EXPECT_EQ(values.at("drover_service_ready_replicas" + web), 1);
+  EXPECT_EQ(values.at("drover_service_running_replicas" + web), 1);
+  EXPECT_EQ(values.at("drover_service_pending_replicas" + web), 1);
+  EXPECT_EQ(values.at("drover_service_draining_replicas" + web), 0);
+  EXPECT_EQ(values.at("drover_service_min_replicas" + web), 1);
+  EXPECT_EQ(values.at("drover_service_max_replicas" + web), 9);
+  const std::string cpu = R"({stack="shop",service="web",signal="cpu"})";
+  EXPECT_EQ(values.at("drover_signal_value" + cpu), 85);
+  EXPECT_EQ(values.at("drover_signal_target" + cpu), 60);
+  EXPECT_EQ(values.at("drover_signal_age_seconds" + cpu), 0.5);
+  EXPECT_EQ(values.at(R"(drover_nodes{status="up"})"), 1);
+  EXPECT_EQ(values.at(R"(drover_nodes{status="lost"})"), 1);
+  EXPECT_EQ(values.at("drover_orphans"), 1);
+  EXPECT_EQ(values.at(R"(drover_decisions_total{direction="up",reason="ScaleUpLimit"})"), 6);
+  EXPECT_EQ(values.at("drover_store_commit_seconds_count"), 4);
+  EXPECT_EQ(values.at("drover_store_commit_seconds_sum"), 0.25);
+  EXPECT_EQ(values.at("drover_store_commit_failures_total"), 1);
+  EXPECT_EQ(values.at("drover_loop_queue_length"), 3);
+  EXPECT_EQ(values.at("drover_controller_ready"), 1);
+}
+
+TEST(MetricsTest, R4_1_AnUnknownSignalHasNoValue) {
+  View view = ShopView();
+  auto service = std::make_shared<ServiceView>(*view.services.begin()->second);
+  auto decision = std::make_shared<Decision>(*service->decision);
+  decision->signals[0].value.reset();
+  service->decision = decision;
+  view.services.begin()->second = service;
+  const auto values = Parse(MetricsText({.view = &view, .loop = {}, .event_streams = 0, .decisions = {}}));
+  const std::string cpu = R"({stack="shop",service="web",signal="cpu"})";
+  EXPECT_EQ(values.at("drover_signal_known" + cpu), 0);
+  EXPECT_EQ(values.count("drover_signal_value" + cpu), 0U);
+  EXPECT_EQ(values.count("drover_signal_age_seconds" + cpu), 0U);
+}
+
+TEST(MetricsTest, NoContainerIdIsALabel) {
+  const View view = ShopView();
+  const std::string text = MetricsText({.view = &view, .loop = {}, .event_streams = 0, .decisions = {}});
+  EXPECT_EQ(text.find("00000000000000a1"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace drover::controller
