@@ -9,6 +9,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,7 @@
 #include "common/status.h"
 #include "controller/config/config.h"
 #include "controller/runtime/agent_server.h"
+#include "controller/runtime/http/http_server.h"
 #include "controller/runtime/logger.h"
 #include "controller/runtime/loop.h"
 #include "controller/runtime/secret_contents.h"
@@ -73,6 +75,21 @@ std::optional<TlsFiles> ToTlsFiles(const Config& config) {
   return TlsFiles{.certificate = config.tls->cert, .key = config.tls->key, .ca = config.tls->ca};
 }
 
+// On loopback the CLI needs no certificate; beyond it every caller shows one, for whoever may call the
+// API may run containers.
+HttpServer::Options ToHttpOptions(const Config& config) {
+  const Address address = *ParseAddress(config.http_listen);
+  HttpServer::Options options;
+  options.address = address.host;
+  options.port = address.port;
+  if (config.tls.has_value() && !IsLoopback(address.host)) {
+    options.tls_cert = config.tls->cert;
+    options.tls_key = config.tls->key;
+    options.tls_ca = config.tls->ca;
+  }
+  return options;
+}
+
 absl::Status Run(const Config& config, const sigset_t& stop_signals) {
   RaiseFileLimit();
   SqliteStore sqlite(config.state_dir);
@@ -103,13 +120,19 @@ absl::Status Run(const Config& config, const sigset_t& stop_signals) {
   // Destroyed before `agents`: what it still carries out needs them.
   Loop loop(std::move(loop_options), &store, std::move(opened), RandomSeed());
   loop_for_agents = &loop;
+  HttpServer http(ToHttpOptions(config), &loop, agents.get());
+  RETURN_IF_ERROR(http.Start());
   RETURN_IF_ERROR(agents->Listen());
+  Log(LogLevel::kInfo, "ready for callers", {{"port", absl::StrCat(http.port())}});
   Log(LogLevel::kInfo, "ready for agents", {{"port", absl::StrCat(agents->port())}});
 
   int signal = 0;
   sigwait(&stop_signals, &signal);
   Log(LogLevel::kInfo, "stopping", {{"signal", strsignal(signal)}});
+  // Both wait a moment for what is under way; together, so that the whole takes no longer.
+  std::thread stop_http([&http] { http.Stop(); });
   agents->Stop();
+  stop_http.join();
   return absl::OkStatus();
 }
 

@@ -522,7 +522,7 @@ void Server::Stop() {
       stream->Close({grpc::StatusCode::UNAVAILABLE, "the controller is stopping"});
     }
     open.clear();
-    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::seconds(1));
+    server_->Shutdown(std::chrono::system_clock::now() + std::chrono::milliseconds(500));
     server_->Wait();
   }
 }

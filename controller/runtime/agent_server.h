@@ -45,7 +45,7 @@ class AgentServer : public AgentLink {
   virtual void Send(Order order) = 0;
   // Streams by agents that said Hello.
   virtual size_t connected() const = 0;
-  // Closes all streams and waits for them, at most a second. Nothing is posted afterwards.
+  // Closes all streams and waits for them, at most half a second. Nothing is posted afterwards.
   virtual void Stop() = 0;
 };
 

@@ -1,7 +1,9 @@
 #include "tests/integration/controller/controller_process.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,6 +81,11 @@ int ControllerProcess::WaitReady() const {
   return port.has_value() ? std::atoi(port->c_str()) : 0;
 }
 
+int ControllerProcess::WaitHttp() const {
+  const auto port = WaitLog("ready for callers port=");
+  return port.has_value() ? std::atoi(port->c_str()) : 0;
+}
+
 void ControllerProcess::Signal(int signal) const { kill(pid_, signal); }
 
 std::optional<int> ControllerProcess::Wait(double seconds) {
@@ -88,6 +95,29 @@ std::optional<int> ControllerProcess::Wait(double seconds) {
   }
   pid_ = 0;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+std::string HttpRequest(int port, const std::string& method, const std::string& path,
+                        const std::string& body) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  std::string answer;
+  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) {
+    const std::string request =
+        method + " " + path + " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" +
+        "Content-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+        body;
+    send(fd, request.data(), request.size(), MSG_NOSIGNAL);
+    char buffer[4096];
+    for (ssize_t got = 0; (got = recv(fd, buffer, sizeof(buffer), 0)) > 0;) {
+      answer.append(buffer, static_cast<size_t>(got));
+    }
+  }
+  close(fd);
+  return answer;
 }
 
 }  // namespace drover::controller

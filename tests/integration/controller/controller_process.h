@@ -20,6 +20,8 @@ class ControllerProcess {
   std::optional<std::string> WaitLog(const std::string& text, double seconds = 20) const;
   // The port for agents; 0 when it does not get ready.
   int WaitReady() const;
+  // The port of the API; 0 when it does not get ready.
+  int WaitHttp() const;
   // What was written since this start.
   std::string Output() const;
 
@@ -32,5 +34,9 @@ class ControllerProcess {
   size_t log_start_ = 0;
   pid_t pid_ = 0;
 };
+
+// One request to 127.0.0.1:`port`; status line, headers and body as they came. Empty: no answer.
+std::string HttpRequest(int port, const std::string& method, const std::string& path,
+                        const std::string& body = "");
 
 }  // namespace drover::controller

@@ -22,7 +22,9 @@
 namespace drover::controller {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr const char* kNode = "00000000000000aa";
 
@@ -55,6 +57,16 @@ class ControllerTest : public ::testing::Test {
     ControllerProcess process(arguments, Path("log"));
     EXPECT_EQ(process.Wait(), 1);
     return process.Output();
+  }
+
+  // GET /v1/stacks/shop, once the stack is in the published view (at most 50 ms behind).
+  static std::string GetStack(const ControllerProcess& controller) {
+    std::string answer;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (answer.find("200 OK") == std::string::npos && std::chrono::steady_clock::now() < end) {
+      answer = HttpRequest(controller.WaitHttp(), "GET", "/v1/stacks/shop");
+    }
+    return answer;
   }
 
   std::string directory_;
@@ -201,6 +213,10 @@ TEST_F(ControllerTest, R1_8_FullDiskStopsDecidingAndRecoversWithoutRestart) {
     ASSERT_TRUE(problem.has_value()) << controller.Output();
     EXPECT_THAT(*problem, HasSubstr("full"));
     EXPECT_FALSE(agent.Next(0.5).has_value());
+    EXPECT_THAT(HttpRequest(controller.WaitHttp(), "GET", "/readyz"),
+                AllOf(HasSubstr("503"), HasSubstr("full")));
+    EXPECT_THAT(HttpRequest(controller.WaitHttp(), "DELETE", "/v1/stacks/shop"),
+                AllOf(HasSubstr("503"), HasSubstr("the state can't be written")));
     filler.close();
     std::filesystem::remove(Path("state/filler"));
     const auto first = agent.Next();
@@ -228,6 +244,58 @@ TEST_F(ControllerTest, ConfigurationFaultsAreAllTold) {
   EXPECT_THAT(output, HasSubstr("bad.yaml:2:1: logs: unknown key; did you mean \"log\"?"));
   ControllerProcess check({"--config", "deploy/config/controller.yaml", "--check"}, Path("log"));
   EXPECT_EQ(check.Wait(), 0);
+}
+
+// From the API to the agent and back after a crash, a secret in it.
+TEST_F(ControllerTest, R9_2_StackWithSecretReachesTheAgentAndSurvivesACrash) {
+  const std::string body = R"({"spec": {"name": "shop",
+      "services": [{"name": "web", "replicas": 1,
+                    "container": {"image": "web:1",
+                                  "files": [{"file": "secret/db", "target": "/run/secrets/db"}]}}],
+      "files": [{"name": "secret/db", "secret": true, "content": "aHVudGVyMg==",
+                 "sha256": "f52fbd32b2b3b86ff88ef6c490628285f482af15ddcb29541f94bcf526a3f6c7"}]}})";
+  std::string cluster;
+  {
+    const ControllerProcess controller = Start();
+    StreamClient agent(controller.WaitReady());
+    agent.Send(HelloOf(kNode));
+    cluster = agent.Next()->welcome().cluster_id();
+    std::string answer;
+    std::thread apply([&] { answer = HttpRequest(controller.WaitHttp(), "PUT", "/v1/stacks/shop", body); });
+    v1::FileContents files;
+    while (const auto message = agent.Next()) {
+      if (message->has_image_request()) {
+        v1::AgentMessage image;
+        image.mutable_image_result()->set_request(message->image_request().request());
+        image.mutable_image_result()->set_image("web:1");
+        image.mutable_image_result()->set_present(true);
+        image.mutable_image_result()->set_image_id("sha256:" + std::string(64, 'a'));
+        agent.Send(image);
+      } else if (message->has_files()) {
+        files = message->files();
+      } else if (message->has_assignment() && message->assignment().run_size() > 0) {
+        EXPECT_EQ(message->assignment().services(0).files(0).content(), "");
+        break;
+      }
+    }
+    apply.join();
+    EXPECT_THAT(answer, HasSubstr("200 OK"));
+    ASSERT_EQ(files.files_size(), 1);
+    EXPECT_EQ(files.files(0).content(), "hunter2");
+    EXPECT_THAT(GetStack(controller), AllOf(HasSubstr("secret/db"), Not(HasSubstr("aHVudGVyMg"))));
+  }
+  const ControllerProcess controller = Start();
+  EXPECT_THAT(GetStack(controller), HasSubstr("\"revision\":\"1\""));
+  StreamClient agent(controller.WaitReady());
+  agent.Send(HelloOf(kNode, cluster));
+  bool assigned = false;
+  while (const auto message = agent.Next(5)) {
+    if (message->has_assignment()) {
+      assigned = message->assignment().run_size() == 1;
+      break;
+    }
+  }
+  EXPECT_TRUE(assigned);
 }
 
 class TlsControllerTest : public ControllerTest {
