@@ -1,7 +1,7 @@
 #include "controller/runtime/http/http_server.h"
 
 #include <httplib.h>
-#include <openssl/ssl.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "controller/runtime/http/api.h"
+#include "controller/runtime/http/connection.h"
 #include "controller/runtime/http/connection_pool.h"
 #include "controller/runtime/http/metrics.h"
 #include "controller/runtime/http/routes.h"
@@ -141,7 +142,10 @@ class HttpServer::Impl {
             .stream_poll = options_.stream_poll};
   }
 
-  ~Impl() { Stop(); }
+  ~Impl() {
+    Stop();
+    close(stop_fd_);
+  }
 
   absl::Status Start() {
     if (absl::Status made = MakeServer(); !made.ok()) {
@@ -165,14 +169,16 @@ class HttpServer::Impl {
       return;
     }
     stopping_ = true;
+    eventfd_write(stop_fd_, 1);
     server_->stop();
     thread_.join();
   }
 
  private:
   absl::Status MakeServer() {
+    const ConnectionTerms terms = {.stop_fd = stop_fd_};
     if (options_.tls_cert.empty() && options_.tls_key.empty()) {
-      server_ = std::make_unique<httplib::Server>();
+      server_ = std::make_unique<ServerOn<httplib::Server>>(terms);
       return absl::OkStatus();
     }
     for (const std::string& file : {options_.tls_cert, options_.tls_key, options_.tls_ca}) {
@@ -180,9 +186,9 @@ class HttpServer::Impl {
         return absl::InvalidArgumentError(absl::StrCat("TLS: ", file, ": ", std::strerror(errno)));
       }
     }
-    server_ =
-        std::make_unique<httplib::SSLServer>(options_.tls_cert.c_str(), options_.tls_key.c_str(),
-                                             options_.tls_ca.empty() ? nullptr : options_.tls_ca.c_str());
+    server_ = std::make_unique<ServerOn<httplib::SSLServer>>(
+        terms, options_.tls_cert.c_str(), options_.tls_key.c_str(),
+        options_.tls_ca.empty() ? nullptr : options_.tls_ca.c_str());
     if (!server_->is_valid()) {
       return absl::InvalidArgumentError(
           absl::StrCat("TLS: ", options_.tls_cert, " and ", options_.tls_key,
@@ -194,14 +200,7 @@ class HttpServer::Impl {
 
   void Configure() {
     server_->new_task_queue = [this] { return new PoolQueue(&pool_); };
-    // Idle connections are watched by polling, so they are not kept for long.
-    server_->set_keep_alive_timeout(1);
-    server_->set_keep_alive_max_count(100);
-    server_->set_read_timeout(5);
-    // Also what cuts a watcher that does not read.
-    server_->set_write_timeout(5);
     server_->set_payload_max_length(options_.body_limit);
-    server_->set_tcp_nodelay(true);
     server_->set_default_headers({{"X-Content-Type-Options", "nosniff"}});
     server_->set_socket_options([this](int socket) {
       const int on = 1;
@@ -332,6 +331,7 @@ class HttpServer::Impl {
   DecisionCounter decisions_;
   ConnectionPool pool_;
   Api api_;
+  const int stop_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   std::unique_ptr<httplib::Server> server_;
   int listener_ = -1;
   int port_ = 0;
