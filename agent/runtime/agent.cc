@@ -197,7 +197,7 @@ class Agent::Impl {
   void StartWatcher() {
     WatcherOptions options;
     options.post = [this](Event event) { Post(std::move(event)); };
-    options.ours = [this](ReplicaId id) { return executor_->Touches(id); };
+    options.ours = [this](ReplicaId id) { return executor_->Ends(id); };
     options.connected = [this](const docker::EngineVersion& version) {
       spdlog::info("docker {} answers on {}, API {}", version.version, config_.docker_socket,
                    version.api_version);

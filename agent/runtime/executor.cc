@@ -28,6 +28,10 @@ std::string NameOf(const Executor::Job& job) {
   return absl::StrCat("docker ", kVerbs[static_cast<int>(job.action.kind)], " ", what);
 }
 
+bool EndsContainer(const Action& action) {
+  return action.kind == Action::Kind::kStop || action.kind == Action::Kind::kRemove;
+}
+
 }  // namespace
 
 class Executor::Impl {
@@ -50,7 +54,9 @@ class Executor::Impl {
   void Submit(Job job) {
     {
       std::lock_guard lock(mutex_);
-      ++running_[job.action.replica];
+      if (EndsContainer(job.action)) {
+        ++running_[job.action.replica];
+      }
       queue_.push_back(std::move(job));
       // Threads come when they are needed: most hosts never stop 32 replicas at once.
       if (idle_ < queue_.size() && threads_.size() < options_.threads) {
@@ -60,7 +66,7 @@ class Executor::Impl {
     wake_.notify_one();
   }
 
-  bool Touches(ReplicaId replica) const {
+  bool Ends(ReplicaId replica) const {
     std::lock_guard lock(mutex_);
     if (running_.contains(replica)) {
       return true;
@@ -97,11 +103,13 @@ class Executor::Impl {
         done.took = done.now - start;
       }
       lock.lock();
-      if (--running_[job.action.replica] == 0) {
-        running_.erase(job.action.replica);
+      if (EndsContainer(job.action)) {
+        if (--running_[job.action.replica] == 0) {
+          running_.erase(job.action.replica);
+        }
+        std::erase_if(ended_, [&](const auto& entry) { return done.now - entry.second > kAfterglow; });
+        ended_[job.action.replica] = done.now;
       }
-      std::erase_if(ended_, [&](const auto& entry) { return done.now - entry.second > kAfterglow; });
-      ended_[job.action.replica] = done.now;
       lock.unlock();
       options_.done(std::move(done), job.action.kind);
     }
@@ -113,7 +121,7 @@ class Executor::Impl {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> queue_;
-  std::map<ReplicaId, int> running_;  // queued or under way
+  std::map<ReplicaId, int> running_;  // stops and removals, queued or under way
   std::map<ReplicaId, Instant> ended_;
   size_t idle_ = 0;
   bool stop_ = false;
@@ -127,7 +135,7 @@ Executor::~Executor() = default;
 
 void Executor::Submit(Job job) { impl_->Submit(std::move(job)); }
 
-bool Executor::Touches(ReplicaId replica) const { return impl_->Touches(replica); }
+bool Executor::Ends(ReplicaId replica) const { return impl_->Ends(replica); }
 
 void Executor::SetApiMinor(int minor) { impl_->actions().SetApiMinor(minor); }
 

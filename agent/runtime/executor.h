@@ -47,9 +47,9 @@ class Executor {
   // Thread-safe; does not block.
   void Submit(Job job);
 
-  // An action on this replica runs, or ended within the last seconds: what the engine tells about it then
-  // is our own doing (R3.7). Thread-safe.
-  bool Touches(ReplicaId replica) const;
+  // A stop or removal of this replica runs, or ended within the last seconds: that it dies or goes then is
+  // our own doing (R3.7). Thread-safe.
+  bool Ends(ReplicaId replica) const;
 
   // The API version in use changed. Thread-safe.
   void SetApiMinor(int minor);

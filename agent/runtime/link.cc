@@ -209,10 +209,13 @@ class Link::Impl {
     if (!stream.Write(hello)) {
       return {};
     }
+    {
+      std::lock_guard lock(mutex_);
+      answered_ = false;
+    }
     // A peer that accepts and says nothing must not keep us from trying the next one.
     std::thread watchdog([&] {
       std::unique_lock lock(mutex_);
-      answered_ = false;
       if (!wake_.wait_for(lock, absl::ToChronoMilliseconds(kWelcomeLimit),
                           [this] { return stop_ || answered_; })) {
         context.TryCancel();

@@ -95,7 +95,9 @@ class AgentTest : public ::testing::Test {
     return message;
   }
 
-  std::string ContainerIds() { return Shell("docker ps -aq --no-trunc --filter label=io.drover.stack=" + stack_); }
+  std::string ContainerIds() {
+    return Shell("docker ps -aq --no-trunc --filter label=io.drover.stack=" + stack_);
+  }
 
   Config config_;
   std::string dir_;
@@ -215,7 +217,8 @@ TEST_F(AgentTest, APortInUseIsNamed) {
 
 TEST_F(AgentTest, R3_4_ReadyByHttpFromOutside) {
   StartAgent();
-  v1::ServiceContext service = Service("mkdir -p /tmp/w; echo ok >/tmp/w/healthz; exec httpd -f -p 8000 -h /tmp/w");
+  v1::ServiceContext service =
+      Service("mkdir -p /tmp/w; echo ok >/tmp/w/healthz; exec httpd -f -p 8000 -h /tmp/w");
   service.mutable_container()->clear_network_mode();
   service.mutable_container()->add_networks()->set_network(stack_ + "_default");
   service.add_networks()->set_engine_name(stack_ + "_default");

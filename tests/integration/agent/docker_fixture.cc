@@ -52,7 +52,7 @@ bool ImportImage(const std::string& docker) {
 
 std::string Shell(const std::string& command, int* exit_code) {
   std::string output;
-  FILE* pipe = popen(("{ " + command + "; } 2>&1").c_str(), "r");
+  FILE* pipe = popen(("{ " + command + "\n} 2>&1").c_str(), "r");
   if (pipe == nullptr) {
     if (exit_code != nullptr) {
       *exit_code = -1;
@@ -118,7 +118,7 @@ bool PrivateDockerd::Start() {
   pid_ = fork();
   if (pid_ == 0) {
     setsid();
-    int log = open((dir_ + "/log").c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
+    const int log = open((dir_ + "/log").c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
     dup2(log, 1);
     dup2(log, 2);
     std::vector<char*> argv;
@@ -126,7 +126,7 @@ bool PrivateDockerd::Start() {
       argv.push_back(arg.data());
     }
     argv.push_back(nullptr);
-    execvp("dockerd", argv.data());
+    execvp("unshare", argv.data());
     _exit(127);
   }
   std::string docker = absl::StrCat("docker -H unix://", socket_);
