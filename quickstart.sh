@@ -129,16 +129,7 @@ services_text() { # one line a service: name, desired, ready, signal
     "\(.name)\t\(.desired // 0)\t\(.ready // 0)\t\(.draining // 0)\t\($signals)"'
 }
 
-last_event=0
-new_decisions() { # the decisions since the last call, oldest first
-  local events
-  events=$(api "/v1/events?stack=shop&since=$last_event&limit=200")
-  jq -r --argjson last "$last_event" '
-    .events // [] | .[] | select((.id | tonumber) > $last and .type == "decision") |
-    "\(.service): \(.message)"' <<<"$events"
-  # Set in the caller's shell through a file: this function runs in a subshell.
-  jq -r --argjson last "$last_event" '[.events // [] | .[] | .id | tonumber] + [$last] | max' <<<"$events" >"$state/last_event"
-}
+newest_event() { jq -r --argjson last "$last_event" '[.events // [] | .[] | .id | tonumber] + [$last] | max' <<<"$1"; }
 
 jobs_text() {
   "$bin/examples/drover-example-load" count "$redis_url" 2>/dev/null |
@@ -153,9 +144,10 @@ web_text() {
 decisions=()
 drawn=0
 show() { # show HEADLINE: one picture of now
-  local lines=() line name desired ready draining signals bar
-  mapfile -t fresh < <(new_decisions)
-  last_event=$(<"$state/last_event")
+  local lines=() fresh=() events line name desired ready draining signals bar
+  events=$(api "/v1/events?stack=shop&since=$last_event&limit=1000")
+  mapfile -t fresh < <(jq -r '.events // [] | .[] | select(.type == "decision") | .message' <<<"$events")
+  last_event=$(newest_event "$events")
   decisions+=("${fresh[@]}")
   if ((${#decisions[@]} > 8)); then decisions=("${decisions[@]: -8}"); fi
   while IFS=$'\t' read -r name desired ready draining signals; do
@@ -213,6 +205,8 @@ up() {
   "$bin/drover" up -f "$stack_file" -d --wait --timeout 60s || die "drover up failed; logs: $state"
   wait_for 20 curl -fsS "http://127.0.0.1:$web_port/" || fail_with_log agent "the web service does not answer on port $web_port"
   shown_at=$SECONDS
+  last_event=0
+  last_event=$(newest_event "$(api '/v1/events?stack=shop')")
   say "load: 120 requests/s at http://127.0.0.1:$web_port/, 200 jobs at once and then 10 a second"
   load
   show_until "$load_seconds" "under load"
