@@ -53,8 +53,7 @@ std::vector<Backend> BackendsFor(const Model& model, const Service& service, uin
                           (replica.state == ReplicaState::kStopping && replica.ever_ready);
     // With a shared cause the unhealthy stay; nothing that is not ready enters (R6.1).
     const bool stays = shared_cause && Unhealthy(replica) && IsRouted(service, target, id);
-    const bool routed = replica.state == ReplicaState::kReady || stays ||
-                        (draining && replica.ever_ready && !replica.record.superseded);
+    const bool routed = replica.state == ReplicaState::kReady || stays || (draining && replica.ever_ready);
     const uint32_t port = HostPort(replica.record, target);
     if (routed && port != 0) {
       backends.push_back({id, model.nodes.at(replica.record.node).record.address, port, draining});
