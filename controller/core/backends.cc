@@ -26,6 +26,15 @@ bool SharedCause(const Model& model, const Service& service) {
   return unhealthy > ready;
 }
 
+// In rotation by the set as it is now.
+bool IsRouted(const Service& service, uint32_t target, ReplicaId id) {
+  return std::any_of(service.sets.begin(), service.sets.end(), [&](const BackendSet& set) {
+    return set.target == target &&
+           std::any_of(set.backends.begin(), set.backends.end(),
+                       [&](const Backend& backend) { return backend.replica == id && !backend.drain; });
+  });
+}
+
 uint32_t HostPort(const ReplicaRecord& record, uint32_t target) {
   for (const PublishedPort& port : record.published) {
     if (port.container_port == target) {
@@ -42,8 +51,9 @@ std::vector<Backend> BackendsFor(const Model& model, const Service& service, uin
     const Replica& replica = model.replicas.at(id);
     const bool draining = replica.state == ReplicaState::kDraining ||
                           (replica.state == ReplicaState::kStopping && replica.ever_ready);
-    const bool routed = replica.state == ReplicaState::kReady || (shared_cause && Unhealthy(replica)) ||
-                        (draining && replica.ever_ready && !replica.record.superseded);
+    // With a shared cause the unhealthy stay; nothing that is not ready enters (R6.1).
+    const bool stays = shared_cause && Unhealthy(replica) && IsRouted(service, target, id);
+    const bool routed = replica.state == ReplicaState::kReady || stays || (draining && replica.ever_ready);
     const uint32_t port = HostPort(replica.record, target);
     if (routed && port != 0) {
       backends.push_back({id, model.nodes.at(replica.record.node).record.address, port, draining});

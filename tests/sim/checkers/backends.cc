@@ -78,9 +78,7 @@ void Backends::OnOrder(const Host& host, const controller::Order& order) {
 void Backends::OnHeld(const World& world, const Host& host, const agent::HeldAssignment& before,
                       const agent::HeldAssignment& after) {
   for (const agent::RemoveReplica& remove : after.remove) {
-    const auto record = world.controller->store().replicas.find(remove.id);
-    const bool superseded = record != world.controller->store().replicas.end() && record->second.superseded;
-    if (remove.forced || superseded || IsIn(before.remove, remove.id) || !Runs(host, remove.id)) {
+    if (remove.forced || IsIn(before.remove, remove.id) || !Runs(host, remove.id)) {
       continue;
     }
     for (const auto& other : world.hosts) {

@@ -1,7 +1,7 @@
 // Invariant 2: a replica enters a backend set only when ready, and leaves it, confirmed, before it is
 // told to stop (R6.1). "Told" is when its agent keeps the order; "confirmed" is what the balancers
-// really do then, not what they reported. Except: forced stops (R5.3), superseded replicas, whose
-// removal may not wait for a lost edge (R3.2), and replicas whose process has ended.
+// really do then, not what they reported. Except: stops that were forced (R5.3) because an edge did
+// not answer in time, and replicas whose process has ended.
 #pragma once
 
 #include <map>

@@ -7,7 +7,7 @@
 
 namespace drover::sim {
 
-void Stops::OnAction(const World&, const Host& host, const agent::Action& action) {
+void Stops::OnAction(const World& world, const Host& host, const agent::Action& action) {
   using Kind = agent::Action::Kind;
   if (action.kind != Kind::kStop && action.kind != Kind::kRemove) {
     return;
@@ -16,9 +16,8 @@ void Stops::OnAction(const World&, const Host& host, const agent::Action& action
   if (std::any_of(remove.begin(), remove.end(), [&](const auto& r) { return r.id == action.replica; })) {
     return;
   }
-  const auto box = host.engine().boxes().find(action.replica);
-  if (action.kind == Kind::kStop && box != host.engine().boxes().end() &&
-      box->second.container.service == "beat") {
+  const auto spec = world.registry.find(action.spec_hash);
+  if (action.kind == Kind::kStop && spec != world.registry.end() && spec->second.singleton) {
     return;
   }
   sink_->Break("R1.3 (absence never stops)", absl::StrCat(host.name(), " stops ", ToString(action.replica),
