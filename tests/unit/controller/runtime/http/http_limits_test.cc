@@ -108,8 +108,8 @@ TEST(HttpLimitsTest, R13_AThousandEventStreamsAndEverythingElse) {
 
 TEST(HttpLimitsTest, R13_ReservedThreadsServeHealthMetricsAndWrites) {
   HttpServer::Options options = TestServer::Quick();
-  options.connections = 4;
-  options.reserved = 2;
+  options.connections = 8;  // enough for each request below, also while the one before is closing
+  options.reserved = 6;
   TestServer test(options);
   ASSERT_TRUE(test.server->Start().ok());
   RawConnection first(test.server->port(), StreamRequest());
