@@ -1,11 +1,8 @@
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
 #include <limits>
 #include <memory>
-#include <mutex>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -13,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "controller/runtime/http/handlers.h"
+#include "controller/runtime/http/log_stream.h"
 #include "controller/runtime/http/sse.h"
 #include "controller/runtime/http/view_to_api.h"
 #include "drover/v1/api.pb.h"
@@ -23,8 +21,6 @@ namespace {
 constexpr size_t kDefaultLimit = 1000;
 constexpr size_t kLargestLimit = 10000;
 constexpr size_t kLogsAtATime = 64;
-constexpr size_t kLinesWaiting = 4096;
-constexpr size_t kLongestLine = 64 << 10;
 
 ApiResponse TooManyStreams() {
   return ErrorResponse(503, "TooManyStreams", "all event streams are taken; try again in a moment");
@@ -69,167 +65,6 @@ std::vector<Target> FindReplicas(const View& view, const std::string& stack, con
   }
   return found;
 }
-
-// ---- logs -------------------------------------------------------------------------------------------
-
-// Lines of several replicas, each read by a thread of its own, in the order in which they come.
-class LogStream : public ByteStream {
- public:
-  LogStream(const Api& api, Gate::Ticket ticket) : api_(api), ticket_(std::move(ticket)) {}
-
-  ~LogStream() override {
-    {
-      const std::lock_guard lock(mutex_);
-      cancelled_ = true;
-    }
-    drained_.notify_all();
-    for (std::thread& reader : readers_) {
-      reader.join();
-    }
-  }
-
-  void Add(std::string name, std::unique_ptr<OutputStream> output) {
-    const std::lock_guard lock(mutex_);
-    ++reading_;
-    readers_.emplace_back([this, name = std::move(name), output = std::move(output)]() mutable {
-      Read(name, *output);
-      const std::lock_guard done(mutex_);
-      --reading_;
-      filled_.notify_all();
-    });
-  }
-
-  void AddFault(const std::string& name, const absl::Status& status) {
-    v1::LogLine line;
-    line.set_replica_name(name);
-    line.set_error(std::string(status.message()));
-    Put(line);
-  }
-
-  bool Next(std::string& out) override {
-    std::unique_lock lock(mutex_);
-    filled_.wait_for(lock, absl::ToChronoNanoseconds(api_.stream_poll),
-                     [this] { return !lines_.empty() || reading_ == 0; });
-    if (lines_.empty()) {
-      if (reading_ == 0 || *api_.stopping) {
-        return false;
-      }
-      if (++silent_ % 20 == 1) {
-        out += SseComment("alive");
-      }
-      return true;
-    }
-    for (; !lines_.empty(); lines_.pop_front()) {
-      out += SseFrame(0, "", lines_.front());
-    }
-    drained_.notify_all();
-    return !*api_.stopping;
-  }
-
- private:
-  void Put(const v1::LogLine& line) {
-    std::string json = ToJson(line);
-    std::unique_lock lock(mutex_);
-    drained_.wait(lock, [this] { return lines_.size() < kLinesWaiting || cancelled_; });
-    lines_.push_back(std::move(json));
-    filled_.notify_all();
-  }
-
-  bool cancelled() const {
-    const std::lock_guard lock(mutex_);
-    return cancelled_;
-  }
-
-  void Read(const std::string& name, OutputStream& output) {
-    std::map<uint32_t, std::string> partial;  // by source: what has no line end yet
-    while (!cancelled()) {
-      absl::StatusOr<OutputChunk> chunk = output.Next(api_.stream_poll);
-      if (absl::IsDeadlineExceeded(chunk.status())) {
-        continue;
-      }
-      if (!chunk.ok()) {
-        FlushPartial(name, partial);
-        AddFault(name, chunk.status());
-        return;
-      }
-      SplitLines(name, *chunk, partial[chunk->source]);
-      if (chunk->end) {
-        FlushPartial(name, partial);
-        if (!chunk->error.empty()) {
-          AddFault(name, absl::UnavailableError(chunk->error));
-        }
-        return;
-      }
-    }
-  }
-
-  void SplitLines(const std::string& name, const OutputChunk& chunk, std::string& partial) {
-    partial += chunk.data;
-    size_t start = 0;
-    for (size_t end = partial.find('\n'); end != std::string::npos; end = partial.find('\n', start)) {
-      PutLine(name, chunk.source, partial.substr(start, end - start));
-      start = end + 1;
-    }
-    partial.erase(0, start);
-    if (partial.size() > kLongestLine) {
-      PutLine(name, chunk.source, partial);
-      partial.clear();
-    }
-  }
-
-  void FlushPartial(const std::string& name, std::map<uint32_t, std::string>& partial) {
-    for (auto& [source, text] : partial) {
-      if (!text.empty()) {
-        PutLine(name, source, std::move(text));
-      }
-    }
-    partial.clear();
-  }
-
-  void PutLine(const std::string& name, uint32_t source, std::string text) {
-    if (!text.empty() && text.back() == '\r') {
-      text.pop_back();
-    }
-    v1::LogLine line;
-    line.set_replica_name(name);
-    line.set_source(source);
-    line.set_text(ValidUtf8(std::move(text)));
-    Put(line);
-  }
-
-  // JSON strings hold no other bytes; what a container writes may be anything.
-  static std::string ValidUtf8(std::string text) {
-    for (size_t i = 0; i < text.size();) {
-      const auto byte = static_cast<unsigned char>(text[i]);
-      const size_t length = byte < 0x80                   ? 1
-                            : byte >= 0xF0 && byte < 0xF5 ? 4
-                            : byte >= 0xE0                ? 3
-                            : byte >= 0xC2                ? 2
-                                                          : 0;
-      bool valid = length > 0 && byte < 0xF5 && i + length <= text.size();
-      for (size_t k = 1; valid && k < length; ++k) {
-        valid = (static_cast<unsigned char>(text[i + k]) & 0xC0) == 0x80;
-      }
-      if (valid) {
-        i += length;
-      } else {
-        text[i++] = '?';
-      }
-    }
-    return text;
-  }
-
-  const Api api_;
-  const Gate::Ticket ticket_;
-  mutable std::mutex mutex_;
-  std::condition_variable filled_;
-  std::condition_variable drained_;
-  std::deque<std::string> lines_;  // JSON
-  size_t reading_ = 0;
-  bool cancelled_ = false;
-  uint64_t silent_ = 0;
-  std::vector<std::thread> readers_;
-};
 
 // ---- exec -------------------------------------------------------------------------------------------
 

@@ -160,20 +160,8 @@ class FakeAgents : public AgentLink {
   std::vector<std::pair<std::string, bool>> resolved_;
 };
 
-// shop/web with a ready replica on n1 and a pending one, an autoscaler and its last decision; n2 has an
-// orphan.
-inline View ShopView() {
-  View view;
-  view.now = Instant::FromNanoseconds(5'000'000'000);
-  view.cluster = ClusterId("00000000000000c1");
-  view.epoch = Epoch(7);
-  view.ready = true;
-
-  auto stack = std::make_shared<StackView>();
-  stack->name = "shop";
-  stack->revision = 3;
-  view.stacks["shop"] = stack;
-
+// A ready replica on n1 and a pending one, an autoscaler and its last decision.
+inline std::shared_ptr<ServiceView> ShopWeb() {
   auto service = std::make_shared<ServiceView>();
   service->key = {.stack = "shop", .service = "web"};
   service->record.key = service->key;
@@ -200,9 +188,15 @@ inline View ShopView() {
   pending.state = ReplicaState::kPending;
   pending.name = "shop-web-2";
   service->replicas = {ready, pending};
+  service->blocked = {"pending: no node has 1 CPU free"};
+  service->status = "scaling 1 -> 2";
+  return service;
+}
+
+inline std::shared_ptr<const Decision> ShopDecision() {
   auto decision = std::make_shared<Decision>();
   decision->id = 5;
-  decision->service = service->key;
+  decision->service = {.stack = "shop", .service = "web"};
   decision->current = 1;
   decision->desired = 2;
   decision->reason = "DesiredWithinRange";
@@ -216,9 +210,24 @@ inline View ShopView() {
   signal.wish = 2;
   signal.formula = "ceil(1 × 85 / 60) = 2";
   decision->signals.push_back(signal);
-  service->decision = decision;
-  service->blocked = {"pending: no node has 1 CPU free"};
-  service->status = "scaling 1 -> 2";
+  return decision;
+}
+
+// shop/web on n1; n2 is lost and has an orphan.
+inline View ShopView() {
+  View view;
+  view.now = Instant::FromNanoseconds(5'000'000'000);
+  view.cluster = ClusterId("00000000000000c1");
+  view.epoch = Epoch(7);
+  view.ready = true;
+
+  auto stack = std::make_shared<StackView>();
+  stack->name = "shop";
+  stack->revision = 3;
+  view.stacks["shop"] = stack;
+
+  const auto service = ShopWeb();
+  service->decision = ShopDecision();
   view.services[service->key] = service;
 
   for (const char* id : {"n1", "n2"}) {

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -73,10 +74,42 @@ TEST(HttpLimitsTest, R13_MoreEventStreamsThanAllowed) {
   EXPECT_THAT(refused, HasSubstr("TooManyStreams"));
 }
 
+TEST(HttpLimitsTest, R13_AThousandEventStreamsAndEverythingElse) {
+  rlimit files{};
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  if (files.rlim_cur < 4096) {
+    GTEST_SKIP() << "only " << files.rlim_cur << " open files allowed";
+  }
+  TestServer test;
+  ASSERT_TRUE(test.server->Start().ok());
+  std::vector<std::unique_ptr<RawConnection>> watchers;
+  for (int i = 0; i < 1000; ++i) {
+    watchers.push_back(std::make_unique<RawConnection>(test.server->port(), StreamRequest()));
+  }
+  for (const auto& watcher : watchers) {
+    ASSERT_THAT(watcher->ReadTo("drover events"), HasSubstr("200 OK"));
+  }
+  RawConnection refused(test.server->port(), StreamRequest());
+  EXPECT_THAT(refused.ReadTo("\"}"), HasSubstr("TooManyStreams"));
+  httplib::Client client("127.0.0.1", test.server->port());
+  const auto read = client.Get("/v1/services");
+  ASSERT_TRUE(read);
+  EXPECT_EQ(read->status, 200);
+  EventRecord event;
+  event.id = 1;
+  event.reason = "ForEverybody";
+  test.loop->Happen(event);
+  for (const auto& watcher : watchers) {
+    ASSERT_THAT(watcher->ReadTo("ForEverybody"), HasSubstr("ForEverybody"));
+  }
+}
+
 TEST(HttpLimitsTest, R13_ReservedThreadsServeHealthMetricsAndWrites) {
   HttpServer::Options options = TestServer::Quick();
-  options.connections = 4;
-  options.reserved = 2;
+  options.connections = 8;  // enough for each request below, also while the one before is closing
+  options.reserved = 6;
   TestServer test(options);
   ASSERT_TRUE(test.server->Start().ok());
   RawConnection first(test.server->port(), StreamRequest());

@@ -127,14 +127,15 @@ TEST_F(HttpStreamTest, StopEndsStreams) {
 TEST_F(HttpStreamTest, LogsAreLinesOfReplicas) {
   OutputChunk first{.data = "hel", .source = 1, .end = false, .exit_code = 0, .error = ""};
   OutputChunk rest{.data = "lo\r\nsecond\npart", .source = 1, .end = false, .exit_code = 0, .error = ""};
-  OutputChunk bad{.data = "\xff\n", .source = 2, .end = true, .exit_code = 0, .error = ""};
+  OutputChunk bad{
+      .data = "\xff\xc3\xbc\xed\xa0\x80\n", .source = 2, .end = true, .exit_code = 0, .error = ""};
   test_.agents.logs["n1"] = {first, rest, bad};
   const auto lines = DataOf(Watch("/v1/logs?stack=shop&service=web&tail=5&follow=true", {}, 99));
   ASSERT_EQ(lines.size(), 4U);
   EXPECT_EQ(lines[0]["text"], "hello");
   EXPECT_EQ(lines[0]["replicaName"], "shop-web-1");
   EXPECT_EQ(lines[1]["text"], "second");
-  EXPECT_EQ(lines[2]["text"], "?");
+  EXPECT_EQ(lines[2]["text"], "?ü???");
   EXPECT_EQ(lines[2]["source"], 2);
   EXPECT_EQ(lines[3]["text"], "part");
   EXPECT_EQ(test_.agents.last_log.tail, 5);

@@ -1,0 +1,168 @@
+#include "controller/runtime/http/log_stream.h"
+
+#include <utility>
+
+#include "controller/runtime/http/sse.h"
+
+namespace drover::controller {
+namespace {
+
+constexpr size_t kLinesWaiting = 4096;
+constexpr size_t kLongestLine = 64 << 10;
+constexpr uint64_t kPollsPerSignOfLife = 20;
+
+// Bytes of the UTF-8 character at `text`, at most `left`; 0: it is none (cut off, overlong, surrogate).
+size_t CharacterLength(const char* text, size_t left) {
+  const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) {
+    return 1;
+  }
+  const size_t length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+  if (length == 0 || length > left) {
+    return 0;
+  }
+  for (size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) {
+      return 0;
+    }
+  }
+  const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
+  const bool outside = (first == 0xED && byte(1) >= 0xA0) || (first == 0xF4 && byte(1) >= 0x90);
+  return overlong || outside ? 0 : length;
+}
+
+// JSON strings hold no other bytes; what a container writes may be anything.
+std::string ValidUtf8(std::string text) {
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = CharacterLength(text.data() + i, text.size() - i);
+    if (length == 0) {
+      text[i] = '?';
+    }
+    i += length == 0 ? 1 : length;
+  }
+  return text;
+}
+
+}  // namespace
+
+LogStream::~LogStream() {
+  {
+    const std::lock_guard lock(mutex_);
+    cancelled_ = true;
+  }
+  drained_.notify_all();
+  for (std::thread& reader : readers_) {
+    reader.join();
+  }
+}
+
+void LogStream::Add(std::string name, std::unique_ptr<OutputStream> output) {
+  const std::lock_guard lock(mutex_);
+  ++reading_;
+  readers_.emplace_back([this, name = std::move(name), output = std::move(output)]() mutable {
+    Read(name, *output);
+    const std::lock_guard done(mutex_);
+    --reading_;
+    filled_.notify_all();
+  });
+}
+
+void LogStream::AddFault(const std::string& name, const absl::Status& status) {
+  v1::LogLine line;
+  line.set_replica_name(name);
+  line.set_error(std::string(status.message()));
+  Put(line);
+}
+
+bool LogStream::Next(std::string& out) {
+  std::unique_lock lock(mutex_);
+  filled_.wait_for(lock, absl::ToChronoNanoseconds(api_.stream_poll),
+                   [this] { return !lines_.empty() || reading_ == 0; });
+  if (lines_.empty()) {
+    if (reading_ == 0 || *api_.stopping) {
+      return false;
+    }
+    if (++silent_ % kPollsPerSignOfLife == 1) {
+      out += SseComment("alive");
+    }
+    return true;
+  }
+  for (; !lines_.empty(); lines_.pop_front()) {
+    out += SseFrame(0, "", lines_.front());
+  }
+  drained_.notify_all();
+  return !*api_.stopping;
+}
+
+void LogStream::Put(const v1::LogLine& line) {
+  std::string json = ToJson(line);
+  std::unique_lock lock(mutex_);
+  drained_.wait(lock, [this] { return lines_.size() < kLinesWaiting || cancelled_; });
+  lines_.push_back(std::move(json));
+  filled_.notify_all();
+}
+
+bool LogStream::cancelled() const {
+  const std::lock_guard lock(mutex_);
+  return cancelled_;
+}
+
+void LogStream::Read(const std::string& name, OutputStream& output) {
+  std::map<uint32_t, std::string> partial;  // by source: what has no line end yet
+  while (!cancelled()) {
+    absl::StatusOr<OutputChunk> chunk = output.Next(api_.stream_poll);
+    if (absl::IsDeadlineExceeded(chunk.status())) {
+      continue;
+    }
+    if (!chunk.ok()) {
+      FlushPartial(name, partial);
+      AddFault(name, chunk.status());
+      return;
+    }
+    SplitLines(name, *chunk, partial[chunk->source]);
+    if (chunk->end) {
+      FlushPartial(name, partial);
+      if (!chunk->error.empty()) {
+        AddFault(name, absl::UnavailableError(chunk->error));
+      }
+      return;
+    }
+  }
+}
+
+void LogStream::SplitLines(const std::string& name, const OutputChunk& chunk, std::string& partial) {
+  partial += chunk.data;
+  size_t start = 0;
+  for (size_t end = partial.find('\n'); end != std::string::npos; end = partial.find('\n', start)) {
+    PutLine(name, chunk.source, partial.substr(start, end - start));
+    start = end + 1;
+  }
+  partial.erase(0, start);
+  if (partial.size() > kLongestLine) {
+    PutLine(name, chunk.source, partial);
+    partial.clear();
+  }
+}
+
+void LogStream::FlushPartial(const std::string& name, std::map<uint32_t, std::string>& partial) {
+  for (auto& [source, text] : partial) {
+    if (!text.empty()) {
+      PutLine(name, source, std::move(text));
+    }
+  }
+  partial.clear();
+}
+
+void LogStream::PutLine(const std::string& name, uint32_t source, std::string text) {
+  if (!text.empty() && text.back() == '\r') {
+    text.pop_back();
+  }
+  v1::LogLine line;
+  line.set_replica_name(name);
+  line.set_source(source);
+  line.set_text(ValidUtf8(std::move(text)));
+  Put(line);
+}
+
+}  // namespace drover::controller
