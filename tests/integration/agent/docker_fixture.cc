@@ -111,14 +111,16 @@ PrivateDockerd::~PrivateDockerd() {
 }
 
 bool PrivateDockerd::Start() {
+  // In a network of its own: with --bridge none dockerd deletes docker0 of wherever it runs.
   std::vector<std::string> args = {
-      "dockerd",     "--host",           "unix://" + socket_, "--data-root",       dir_ + "/data",
-      "--exec-root", dir_ + "/exec",     "--pidfile",         dir_ + "/pid",       "--bridge",
-      "none",        "--iptables=false", "--ip6tables=false", "--ip-forward=false"};
+      "unshare",           "-n",           "dockerd",     "--host",           "unix://" + socket_,
+      "--data-root",       dir_ + "/data", "--exec-root", dir_ + "/exec",     "--pidfile",
+      dir_ + "/pid",       "--bridge",     "none",        "--iptables=false", "--ip6tables=false",
+      "--ip-forward=false"};
   pid_ = fork();
   if (pid_ == 0) {
     setsid();
-    const int log = open((dir_ + "/log").c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
+    int log = open((dir_ + "/log").c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600);
     dup2(log, 1);
     dup2(log, 2);
     std::vector<char*> argv;
