@@ -43,11 +43,11 @@ struct Inspected {
   Container container;
   std::map<std::string, std::string> labels;
   std::string image_id;
-  std::string stop_signal;  // empty: SIGTERM
+  std::string stop_signal;               // empty: SIGTERM
   std::optional<Duration> stop_timeout;  // absent: the engine's default
   bool tty = false;
   bool auto_restart = false;               // the engine would restart it by itself (R3.7)
-  Resources reserved;                       // reservations, else limits; zero: none
+  Resources reserved;                      // reservations, else limits; zero: none
   std::vector<std::string> named_volumes;  // mounted, by engine name
   std::string raw;                         // the whole JSON answer
 };

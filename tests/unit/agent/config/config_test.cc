@@ -74,17 +74,18 @@ TEST(ConfigTest, AllFaultsAtOnceEachWithPlacePathAndWhatWouldBeRight) {
                "statedir: /x\n"
                "tls: maybe\n"
                "edge: {nginx: {}}\n"),
-      ElementsAre("agent.yaml:1:15: controllers[0]: is not an address; write host:port, such as 10.0.0.1:7400",
-                          HasSubstr("agent.yaml:2:13: port_range: \"9-3\" is not valid; write a range"),
-                          HasSubstr("agent.yaml:3:18: capacity.cpus: \"many\" is not valid"),
-                          HasSubstr("agent.yaml:3:32: capacity.memory: \"8X\" is not valid"),
-                          "agent.yaml:3:36: capacity.disk: unknown key; known here: cpus, memory",
-                          HasSubstr("agent.yaml:4:10: reserve: \"200%\" is not valid; write 5%"),
-                          HasSubstr("agent.yaml:5:1: statedir: unknown key; known here: address_pool, advertise"),
-                          HasSubstr("agent.yaml:6:6: tls: \"maybe\" is not valid; write off, or {cert, key, ca}"),
-                          HasSubstr("agent.yaml:7:7: edge: names no load balancer"),
-                          HasSubstr("agent.yaml:7:8: edge.nginx: unknown key; known here: haproxy"),
-                          HasSubstr("agent.yaml: controllers: no controller is given")));
+      ElementsAre(
+          "agent.yaml:1:15: controllers[0]: is not an address; write host:port, such as 10.0.0.1:7400",
+          HasSubstr("agent.yaml:2:13: port_range: \"9-3\" is not valid; write a range"),
+          HasSubstr("agent.yaml:3:18: capacity.cpus: \"many\" is not valid"),
+          HasSubstr("agent.yaml:3:32: capacity.memory: \"8X\" is not valid"),
+          "agent.yaml:3:36: capacity.disk: unknown key; known here: cpus, memory",
+          HasSubstr("agent.yaml:4:10: reserve: \"200%\" is not valid; write 5%"),
+          HasSubstr("agent.yaml:5:1: statedir: unknown key; known here: address_pool, advertise"),
+          HasSubstr("agent.yaml:6:6: tls: \"maybe\" is not valid; write off, or {cert, key, ca}"),
+          HasSubstr("agent.yaml:7:7: edge: names no load balancer"),
+          HasSubstr("agent.yaml:7:8: edge.nginx: unknown key; known here: haproxy"),
+          HasSubstr("agent.yaml: controllers: no controller is given")));
 }
 
 TEST(ConfigTest, TlsOffMustBeWrittenOutsideLoopback) {
