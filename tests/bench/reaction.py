@@ -49,7 +49,7 @@ def one_run(c, number):
         return min(new) if new else None
 
     taken, started = wait("a new replica takes a job", first, 30)
-    decided = [unix(e["at"]) for e in c.events() if int(e["id"]) > last and e.get("type") == "decision" and e.get("service") == "thumbnailer"]
+    decided = [unix(e["at"]) for e in c.events() if int(e["id"]) > last and e.get("type") == "decision" and " 1 → " in e.get("message", "")]
     wait("all jobs are done", lambda: c.redis.jobs()["waiting"] + c.redis.jobs()["held"] == 0, 60)
     return {"decided": min(decided) - pushed if decided else None, "started": started - pushed, "taken": taken - pushed}
 

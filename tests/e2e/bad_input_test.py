@@ -54,7 +54,7 @@ class BadInputTest(E2eTest):
         with Cluster("badconf") as c:
             for program, text, needles in (
                     ("drover-controller", "grpc: {listen: nowhere}\nhttp: {listn: x}\n", ["listn", ":2:"]),
-                    ("drover-agent", "controllers: [nowhere]\nport_range: 5-1\nstate_dirr: /x\n", ["nowhere", "state_dirr", ":3:"])):
+                    ("drover-agent", "controllers: [nowhere]\nport_range: 5-1\nstate_dirr: /x\n", ["controllers", "5-1", "state_dirr", ":3:"])):
                 file = os.path.join(c.dir, "bad.yaml")
                 with open(file, "w") as f:
                     f.write(text)
@@ -131,8 +131,7 @@ class BadInputTest(E2eTest):
             pid = int(lab.run("exec", 1, "cat", "/run/docker.pid").stdout)
             os.kill(pid, signal.SIGSTOP)
             try:
-                service["deploy"]["replicas"] = 3
-                c.up({"web": service}, wait_for=False)
+                c.drover("scale", f"{c.stack}/web=3")
                 # The agent itself goes on: it reports, and says which call is stuck (R3.8).
                 wait("the stuck call is named", lambda: "docker" in str(c.node("host1").get("stuck", "")), 40)
                 self.assertEqual("UP", c.node("host1")["status"])

@@ -41,9 +41,9 @@ class CliTest(E2eTest):
             self.assertIn("drover", c.drover("completion", "bash").stdout)
 
             c.drover("pause", f"{c.stack}/web", "--for", "1m")
-            self.assertTrue(c.service("web").get("paused"))
+            wait("paused", lambda: c.service("web").get("paused"))
             c.drover("resume", f"{c.stack}/web")
-            self.assertFalse(c.service("web").get("paused"))
+            wait("resumed", lambda: not c.service("web").get("paused"))
 
             refused = c.drover("scale", f"{c.stack}/web=3", check=False)  # scaled: how long shall it hold? (R10.1)
             self.assertEqual(1, refused.returncode)

@@ -171,7 +171,8 @@ class Agent:
         self.cluster, self.name, self.lab, self.host = cluster, name, lab, host
         self.state = os.path.join(cluster.dir, name)
         self.config = {"controllers": [cluster.grpc_for_agents], "name": name, "state_dir": self.state,
-                       "advertise_address": "127.0.0.1", "metrics": {"listen": "off"}, **config}
+                       "advertise_address": "127.0.0.1", "metrics": {"listen": "off"},
+                       "port_range": cluster.port_range, **config}
         self.file = os.path.join(cluster.dir, name + ".yaml")
         self.process = None
         os.makedirs(self.state, exist_ok=True)
@@ -204,6 +205,8 @@ class Cluster:
         listen = lab.addr(0) if lab else "127.0.0.1"
         self.grpc_for_agents = f"{listen}:{self.grpc_port}"
         self.addr = f"http://127.0.0.1:{self.http_port}"
+        first = 20000 + os.getpid() % 49 * 200  # other clusters may use the same engine
+        self.port_range = f"{first}-{first + 199}"
         self.controller_config = {"state_dir": os.path.join(self.dir, "controller"), "grpc": {"listen": self.grpc_for_agents},
                                   "http": {"listen": f"127.0.0.1:{self.http_port}"}}
         self.controller = None
@@ -317,7 +320,8 @@ class Cluster:
         return next((n for n in self.api("/v1/nodes").get("nodes", []) if n.get("name") == name), {})
 
     def orphans(self):
-        return self.api("/v1/orphans").get("orphans", [])
+        """Of our stack: other people's containers may run on the same engine."""
+        return [o for o in self.api("/v1/orphans").get("orphans", []) if o["stack"] == self.stack]
 
     def events(self):
         return self.api(f"/v1/events?stack={self.stack}&limit=1000").get("events", [])

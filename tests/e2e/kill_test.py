@@ -71,8 +71,8 @@ class KillTest(E2eTest):
             c.wait_web()
             self.load.stop()
             again = c.http_load("/", 50, 10)
-            self.assertEqual(0, again.result()["failed"], again.now())
             self.assertEqual(0, self.converged(c)["repeated"])
+            self.assertEqual(0, again.result()["failed"], again.now())
 
     def test_replica(self):
         with Cluster("kreplica") as c:
