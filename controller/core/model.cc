@@ -119,7 +119,7 @@ void Model::Index(Replica& replica) {
   Node& node = nodes[replica.record.node];
   node.record.id = replica.record.node;
   node.replicas.insert(replica.record.id);
-  node.by_handle[replica.record.handle] = replica.record.id;
+  node.by_handle[replica.record.handle] = &replica;
 }
 
 Node* Model::FindNode(const NodeId& id) { return Find(nodes, id); }
@@ -323,10 +323,10 @@ void Model::RoomChanged() {
 }
 
 void Model::ShowService(const ServiceKey& key, bool soft) {
-  (soft ? show_services_soft_ : show_services_).insert(key);
+  (soft ? stale_services_soft : stale_services).insert(key);
 }
 
-void Model::ShowNode(const NodeId& id, bool soft) { (soft ? show_nodes_soft_ : show_nodes_).insert(id); }
+void Model::ShowNode(const NodeId& id, bool soft) { (soft ? stale_nodes_soft : stale_nodes).insert(id); }
 
 std::vector<StoreChange> Model::TakeChanges() {
   std::vector<StoreChange> changes;

@@ -73,6 +73,7 @@ struct Service {
   std::set<uint32_t> taken_numbers;  // names that somebody else holds
 
   std::vector<std::string> blocked;
+  bool shown_soft = false;  // already among those whose samples changed
   // What edges should route to, with the listeners of all edges (R6.1). Handles are stable while the
   // process lives. Not known: some node that holds its replicas has not reported yet (R6.3).
   std::vector<BackendSet> sets;
@@ -98,7 +99,7 @@ struct Node {
   Revision applied_revision;
 
   std::set<ReplicaId> replicas;
-  std::map<uint32_t, ReplicaId> by_handle;
+  std::map<uint32_t, Replica*> by_handle;
   Resources reserved;
   std::set<uint32_t> refused_ports;      // host ports that turned out to be somebody else's
   std::set<ServiceKey> waiting_to_stop;  // services held back by the mass removal cap
@@ -219,9 +220,9 @@ class Model {
   void ShowService(const ServiceKey& key, bool soft = false);
   void ShowNode(const NodeId& id, bool soft = false);
 
-  void ShowStack(const std::string& name) { show_stacks_.insert(name); }
+  void ShowStack(const std::string& name) { stale_stacks.insert(name); }
 
-  void ShowStatus() { show_status_ = true; }
+  void ShowStatus() { stale_status = true; }
 
   // Erases the service when nothing refers to it any more.
   void MaybeForget(const ServiceKey& key);
@@ -281,10 +282,10 @@ class Model {
   std::vector<EventRecord> TakeEvents() { return std::exchange(events_, {}); }
 
   // ---- for view.cc ----
-  std::set<ServiceKey> show_services_, show_services_soft_;
-  std::set<NodeId> show_nodes_, show_nodes_soft_;
-  std::set<std::string> show_stacks_;
-  bool show_status_ = true;
+  std::set<ServiceKey> stale_services, stale_services_soft;
+  std::set<NodeId> stale_nodes, stale_nodes_soft;
+  std::set<std::string> stale_stacks;
+  bool stale_status = true;
 
  private:
   void Load(const StoredState& stored);

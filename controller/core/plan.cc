@@ -81,8 +81,9 @@ void ReplaceLost(Model& model, Service& service) {
     replica.record.superseded = true;
     replica.record.reason = "Superseded";
     model.TouchRecord(replica);
-    model.ShowService(service.key);
     service.input_changed = true;
+    model.ReviewService(service.key);
+    model.ShowService(service.key);
     model.TellReplica(replica, "ReplicaReplaced",
                       absl::StrCat(Model::ContainerName(replica), " on ", model.NodeName(replica.record.node),
                                    " is replaced and will be stopped when the node is back"));

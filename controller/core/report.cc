@@ -117,10 +117,9 @@ bool KnowsOf(const Model& model, const NodeReport& report, const Replica& replic
 }
 
 void FoldReplicas(Model& model, Node& node, const NodeReport& report, Duration excess) {
-  std::set<ReplicaId> listed;
   for (const ReplicaDetail& detail : report.details) {
     if (auto it = node.by_handle.find(detail.handle); it != node.by_handle.end()) {
-      Replica& replica = model.replicas.at(it->second);
+      Replica& replica = *it->second;
       if (replica.detail.address != detail.address) {
         for (const std::string& queue : model.QueuesHostedBy(replica.record.service)) {
           model.ReviewQueue(replica.record.service.stack, queue);
@@ -130,24 +129,28 @@ void FoldReplicas(Model& model, Node& node, const NodeReport& report, Duration e
       model.ShowService(replica.record.service);
     }
   }
+  std::set<ReplicaId> listed;
   for (const ReplicaSample& sample : report.replicas) {
     auto it = node.by_handle.find(sample.handle);
     if (it == node.by_handle.end()) {
       continue;
     }
-    Replica& replica = model.replicas.at(it->second);
-    listed.insert(replica.record.id);
+    Replica& replica = *it->second;
+    if (report.full) {
+      listed.insert(replica.record.id);
+    }
     replica.sample = sample;
     replica.sampled = report.now - excess - sample.age;
-    model.ShowService(replica.record.service, /*soft=*/true);
     Service& service = model.services.at(replica.record.service);
-    service.input_changed = true;
-    FoldState(model, node, replica, sample.state);
-    if (service.spec && service.spec->autoscale) {
-      // Samples of many nodes come in all the time; one look per interval serves them all.
+    if (!std::exchange(service.shown_soft, true)) {
+      model.ShowService(service.key, /*soft=*/true);
+    }
+    // Samples of many nodes come in all the time; one look per interval serves them all.
+    if (!std::exchange(service.input_changed, true) && service.spec && service.spec->autoscale) {
       const Instant due = service.evaluated.value_or(model.started) + service.spec->autoscale->interval;
       model.WakeService(service.key, std::max(model.now, due));
     }
+    FoldState(model, node, replica, sample.state);
   }
   if (!report.full) {
     return;

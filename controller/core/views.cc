@@ -48,12 +48,17 @@ std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service
   if (auto stack = model.stacks.find(service.key.stack); stack != model.stacks.end()) {
     view->stack_revision = stack->second.record.revision;
   }
+  std::vector<const Replica*> replicas;
   for (const ReplicaId id : service.replicas) {
-    view->replicas.push_back(MakeReplica(service, model.replicas.at(id)));
+    replicas.push_back(&model.replicas.at(id));
   }
-  std::sort(view->replicas.begin(), view->replicas.end(), [](const ReplicaView& a, const ReplicaView& b) {
-    return std::pair(a.record.number, a.record.id) < std::pair(b.record.number, b.record.id);
+  std::sort(replicas.begin(), replicas.end(), [](const Replica* a, const Replica* b) {
+    return std::pair(a->record.number, a->record.id) < std::pair(b->record.number, b->record.id);
   });
+  view->replicas.reserve(replicas.size());
+  for (const Replica* replica : replicas) {
+    view->replicas.push_back(MakeReplica(service, *replica));
+  }
   view->decision = service.decision;
   view->blocked = service.blocked;
   view->converged = Converged(service, *view, Count(model, service));
@@ -143,9 +148,9 @@ std::string StatusLine(const ServiceView& view, bool retired) {
 }
 
 std::shared_ptr<const View> Views::Take() {
-  const bool hard = model_.show_status_ || !model_.show_services_.empty() || !model_.show_nodes_.empty() ||
-                    !model_.show_stacks_.empty();
-  const bool soft = !model_.show_services_soft_.empty() || !model_.show_nodes_soft_.empty();
+  const bool hard = model_.stale_status || !model_.stale_services.empty() || !model_.stale_nodes.empty() ||
+                    !model_.stale_stacks.empty();
+  const bool soft = !model_.stale_services_soft.empty() || !model_.stale_nodes_soft.empty();
   const bool soft_due = soft && model_.now - samples_published_ >= kSampleInterval;
   if (!hard && !soft) {
     return nullptr;
@@ -166,25 +171,28 @@ std::shared_ptr<const View> Views::Take() {
   view->epoch = model_.epoch;
   view->not_ready_reason = NotReady(model_);
   view->ready = view->not_ready_reason.empty();
-  std::set<ServiceKey> services = std::exchange(model_.show_services_, {});
-  std::set<NodeId> nodes = std::exchange(model_.show_nodes_, {});
+  std::set<ServiceKey> services = std::exchange(model_.stale_services, {});
+  std::set<NodeId> nodes = std::exchange(model_.stale_nodes, {});
   if (soft_due || !published_) {
-    services.merge(std::exchange(model_.show_services_soft_, {}));
-    nodes.merge(std::exchange(model_.show_nodes_soft_, {}));
+    services.merge(std::exchange(model_.stale_services_soft, {}));
+    nodes.merge(std::exchange(model_.stale_nodes_soft, {}));
     samples_published_ = model_.now;
   }
   for (const ServiceKey& key : services) {
+    if (Service* service = model_.FindService(key)) {
+      service->shown_soft = false;
+    }
     Renew(view->services, model_.services, key, [this](const Service& s) { return MakeService(model_, s); });
   }
   for (const NodeId& id : nodes) {
     Renew(view->nodes, model_.nodes, id, MakeNode);
   }
-  for (const std::string& name : std::exchange(model_.show_stacks_, {})) {
+  for (const std::string& name : std::exchange(model_.stale_stacks, {})) {
     Renew(view->stacks, model_.stacks, name, MakeStack);
   }
-  model_.show_status_ = false;
+  model_.stale_status = false;
   published_ = model_.now;
-  if (!model_.show_services_soft_.empty() || !model_.show_nodes_soft_.empty()) {
+  if (!model_.stale_services_soft.empty() || !model_.stale_nodes_soft.empty()) {
     model_.WakeAt(timer, samples_published_ + kSampleInterval);
   }
   last_ = view;

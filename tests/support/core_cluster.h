@@ -69,7 +69,7 @@ struct FakeAgent {
   std::vector<Probe> probes;
   std::vector<BackendSet> sets;
   std::map<ReplicaId, int64_t> in_flight;
-  int64_t mass_refusals = 0;  // R1.4: assignments refused
+  int64_t mass_refusals = 0;            // R1.4: assignments refused
   std::map<std::string, double> depth;  // by the queue's probe text
   std::vector<FoundReplica> foreign;    // containers with a drover label from elsewhere
 };
