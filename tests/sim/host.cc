@@ -438,14 +438,15 @@ void Host::AddSamples(controller::NodeReport& report) const {
 
 void Host::AddQueues(controller::NodeReport& report) const {
   for (const controller::Probe& probe : probes_) {
-    if (probe.standby) {
+    const Load::Broker broker = world_->load->broker();
+    if (probe.standby || broker == Load::Broker::kHangs) {
       continue;
     }
     controller::QueueReading reading;
     reading.probe = probe.handle;
     reading.term = probe.term;
     reading.age = kSampleAge;
-    if (world_->load->queue_away()) {
+    if (broker == Load::Broker::kRefuses) {
       reading.error = "redis: connection refused";
     } else {
       reading.ready = world_->load->depth();

@@ -37,7 +37,7 @@ void Load::Stop() {
   depth_ = 0;
   arrivals_ = 0;
   web_milli_ = 0;
-  queue_away_ = false;
+  broker_ = Broker::kAnswers;
 }
 
 int64_t Load::CpuOf(const Host& host, const Box& box) const {

@@ -25,9 +25,12 @@ class Load {
 
   double depth() const { return depth_; }
 
-  bool queue_away() const { return queue_away_; }
+  // The broker answers, refuses, or lets every question hang.
+  enum class Broker { kAnswers, kRefuses, kHangs };
 
-  void SetQueueAway(bool away) { queue_away_ = away; }
+  Broker broker() const { return broker_; }
+
+  void SetBroker(Broker broker) { broker_ = broker; }
 
   // Thousandths of a CPU that the container of `box` uses now.
   int64_t CpuOf(const Host& host, const Box& box) const;
@@ -39,7 +42,7 @@ class Load {
   double arrivals_ = 0;      // jobs per second
   int64_t web_milli_ = 300;  // CPU that the requests need
   int64_t ready_web_ = 0;
-  bool queue_away_ = false;
+  Broker broker_ = Broker::kAnswers;
 };
 
 }  // namespace drover::sim

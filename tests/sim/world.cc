@@ -73,8 +73,10 @@ void World::PlanFaults() {
     }
   });
   Every(o.queue_away, "queue away", [this] {
-    load->SetQueueAway(true);
-    queue.After(UpTo(prng_, absl::Minutes(1)), [this] { load->SetQueueAway(false); });
+    const bool hangs = prng_.Chance(0.5);
+    trace.Add("world", hangs ? "the broker hangs" : "the broker refuses");
+    load->SetBroker(hangs ? Load::Broker::kHangs : Load::Broker::kRefuses);
+    queue.After(UpTo(prng_, absl::Minutes(2)), [this] { load->SetBroker(Load::Broker::kAnswers); });
   });
   Every(o.load_change, "load", [this] { load->Change(); });
   Every(o.operation, "operator", [this] { Operate(); });
