@@ -24,7 +24,7 @@ namespace drover::controller {
 namespace {
 
 // The library matches paths by a recursive regex for requests with a body; names are far shorter.
-constexpr size_t kLongestPath = 512;
+constexpr size_t kLongestPath = 256;
 constexpr int kBacklog = 1024;
 
 class PoolQueue : public httplib::TaskQueue {

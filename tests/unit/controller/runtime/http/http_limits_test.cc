@@ -174,7 +174,7 @@ TEST(HttpLimitsTest, TheWorstHeadersFitIntoTheStack) {
         "GET /v1/version HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + header + "\r\n\r\n");
     EXPECT_THAT(connection.ReadTo("\r\n\r\n"), HasSubstr("HTTP/1.1"));
   }
-  std::string path(480, 'a');
+  std::string path(240, 'a');
   RawConnection put(test.server->port(), "PUT /v1/stacks/" + path +
                                              " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: "
                                              "application/json\r\nContent-Length: 2\r\n\r\n{}");
