@@ -55,7 +55,7 @@ class Core::Impl {
     }
     ready.orders = std::exchange(orders_, {});
     ready.replies = std::exchange(replies_, {});
-    ready.view = views_.Take();
+    ready.view = views_.Take(/*at_once=*/!ready.replies.empty());
     ready.events = model_.TakeEvents();
     ready.wake_at = model_.now + kHeartbeat;
     if (const std::optional<Instant> due = model_.NextDue()) {

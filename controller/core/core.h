@@ -32,7 +32,6 @@ struct CoreOptions {
   MilliCpu assumed_cpu = MilliCpu(1000);             // R3.5
   Bytes assumed_memory = Bytes(256LL << 20);         // before an observation exists (R3.5)
   Duration cpu_warmup = absl::Seconds(30);           // R4.5
-  size_t decisions_kept = 32;                        // per service
 };
 
 struct CoreStart {

@@ -147,7 +147,7 @@ std::string StatusLine(const ServiceView& view, bool retired) {
   return line;
 }
 
-std::shared_ptr<const View> Views::Take() {
+std::shared_ptr<const View> Views::Take(bool at_once) {
   const bool hard = model_.stale_status || !model_.stale_services.empty() || !model_.stale_nodes.empty() ||
                     !model_.stale_stacks.empty();
   const bool soft = !model_.stale_services_soft.empty() || !model_.stale_nodes_soft.empty();
@@ -156,7 +156,7 @@ std::shared_ptr<const View> Views::Take() {
     return nullptr;
   }
   const TimerKey timer{TimerKey::Kind::kView, "", ""};
-  if (published_) {
+  if (published_ && !(hard && at_once)) {
     const Instant due =
         hard ? *published_ + model_.options.view_interval : samples_published_ + kSampleInterval;
     if (model_.now < due) {

@@ -13,7 +13,8 @@ class Views {
   explicit Views(Model& model) : model_(model), last_(std::make_shared<View>()) {}
 
   // The newest snapshot when something changed and it is time; else null, with a timer armed.
-  std::shared_ptr<const View> Take();
+  // `at_once`: the time has come for whatever decisions changed (a caller who was answered reads next).
+  std::shared_ptr<const View> Take(bool at_once);
 
  private:
   Model& model_;

@@ -161,8 +161,7 @@ TEST_P(RoutedTest, R6_1_WhoIsInTheSet) {
   ASSERT_EQ(web.sets.size(), 1U);
   ASSERT_EQ(web.sets[0].backends.size(), GetParam().listed ? 1U : 0U);
   if (GetParam().listed) {
-    EXPECT_EQ(web.sets[0].backends[0],
-              (Backend{replica.record.id, "address-of-a", 20000, GetParam().drain}));
+    EXPECT_EQ(web.sets[0].backends[0], (Backend{replica.record.id, "address-of-a", 20000, GetParam().drain}));
   }
 }
 
