@@ -43,7 +43,7 @@ def against_controller(args, c):
 
     def apply():
         # Resolving the image needs an agent that answers; the fleet's do.
-        wait("the fleet is there", lambda: len(c.api("/v1/nodes").get("nodes", [])) >= min(args.agents, 10), 60)
+        wait("the fleet is there", lambda: len(c.api("/v1/nodes", 30).get("nodes", [])) >= args.agents, 60, every=1)
         outcome["up"] = c.up({"web": {"image": "fleet:1", "pull_policy": "never", "deploy": {
             "replicas": args.agents * args.replicas, "resources": {"reservations": {"cpus": "0.1", "memory": "16M"}}}}},
             wait_for=False, check=False)

@@ -100,6 +100,7 @@ void Host::StartAgent() {
   probed_.clear();
   wake_.reset();
   report_soon_ = false;
+  cpu_.clear();
   probes_.clear();
   ListLoop();
   ProbeLoop();
@@ -419,7 +420,16 @@ void Host::Report() {
                           [this, report = std::move(report)] { world_->controller->OnReport(report); });
 }
 
-void Host::AddSamples(controller::NodeReport& report) const {
+void Host::StickSampler(Duration length) {
+  if (cpu_stuck_) {
+    return;
+  }
+  world_->trace.Add(name(), absl::StrCat("CPU is not sampled for ", absl::FormatDuration(length)));
+  cpu_stuck_ = world_->queue.now();
+  world_->queue.After(length, [this] { cpu_stuck_.reset(); });
+}
+
+void Host::AddSamples(controller::NodeReport& report) {
   for (const agent::ReplicaStatus& status : core_->replicas()) {
     if (status.handle == 0) {
       continue;
@@ -427,9 +437,14 @@ void Host::AddSamples(controller::NodeReport& report) const {
     controller::ReplicaSample sample = ToSample(status);
     const auto box = engine_.boxes().find(status.id);
     if (box != engine_.boxes().end() && box->second.container.status == agent::Container::Status::kRunning) {
-      sample.cpu_milli = world_->load->CpuOf(*this, box->second);
+      if (!cpu_stuck_) {
+        cpu_[status.id] = world_->load->CpuOf(*this, box->second);
+      }
+      if (const auto cpu = cpu_.find(status.id); cpu != cpu_.end()) {
+        sample.cpu_milli = cpu->second;
+      }
       sample.memory_bytes = 100 << 20;
-      sample.age = kSampleAge;
+      sample.age = kSampleAge + (cpu_stuck_ ? world_->queue.now() - *cpu_stuck_ : absl::ZeroDuration());
     }
     report.replicas.push_back(sample);
     report.details.push_back(ToDetail(status, LocalNow()));

@@ -32,6 +32,8 @@ class Host {
   void Freeze(Duration length);
   void Reboot();
   void SetEngineAway(bool away);
+  // Its CPU samples stay as they are and grow old.
+  void StickSampler(Duration length);
 
   // ---- what the network delivers ----
   void OnOrder(controller::StreamId stream, const controller::Order& order);
@@ -86,7 +88,7 @@ class Host {
   void ReportLoop();
   void Report();
   void ReportSoon();
-  void AddSamples(controller::NodeReport& report) const;
+  void AddSamples(controller::NodeReport& report);
   void AddQueues(controller::NodeReport& report) const;
   void Connect();
   void ConnectLater();
@@ -116,6 +118,8 @@ class Host {
   std::map<ReplicaId, bool> probed_;
   std::optional<Instant> wake_;
   bool report_soon_ = false;
+  std::map<ReplicaId, int64_t> cpu_;  // newest samples
+  std::optional<Instant> cpu_stuck_;  // since when there are no newer ones
   std::vector<controller::Probe> probes_;
 };
 

@@ -44,6 +44,7 @@ Options MakeOptions(uint64_t seed) {
   o.by_hand = Often(prng, absl::Minutes(5));
   o.edge_restart = Often(prng, absl::Minutes(5));
   o.queue_away = Often(prng, absl::Minutes(5));
+  o.sampler_stuck = Often(prng, absl::Minutes(5));
   o.operation = Often(prng, absl::Minutes(3));
   o.load_change = Often(prng, absl::Minutes(2));
   o.crash_at_commit = Likely(prng, 0.005);
@@ -82,6 +83,7 @@ std::string ToString(const Options& o) {
   often("by_hand", o.by_hand);
   often("edge_restart", o.edge_restart);
   often("queue_away", o.queue_away);
+  often("sampler_stuck", o.sampler_stuck);
   often("operation", o.operation);
   often("load_change", o.load_change);
   likely("crash_at_commit", o.crash_at_commit);

@@ -30,6 +30,7 @@ struct Options {
   Duration by_hand;  // docker rm -f
   Duration edge_restart;
   Duration queue_away;
+  Duration sampler_stuck;
   Duration operation;  // scale, deploy, pause
   Duration load_change;
 

@@ -39,7 +39,7 @@ Host& World::AnyHost() { return *hosts[prng_.Below(hosts.size())]; }
 // ---- faults -----------------------------------------------------------------------------------------
 
 // Calls `fault` again and again, on average every `mean`, while faults are on.
-void World::Every(Duration mean, const std::string& what, std::function<void()> fault) {
+void World::Every(Duration mean, std::function<void()> fault) {
   if (mean == absl::InfiniteDuration()) {
     return;
   }
@@ -49,20 +49,19 @@ void World::Every(Duration mean, const std::string& what, std::function<void()> 
     }
     ++faults_done;
     fault();
-    Every(mean, what, fault);
+    Every(mean, fault);
   });
 }
 
 void World::PlanFaults() {
   const Options& o = options;
-  Every(o.controller_crash, "controller crash", [this] {
+  Every(o.controller_crash, [this] {
     if (!controller->on_other_store()) {
       controller->Crash();
     }
   });
-  Every(o.controller_freeze, "controller freeze",
-        [this] { controller->Freeze(UpTo(prng_, absl::Seconds(30))); });
-  Every(o.old_store, "old store", [this] {
+  Every(o.controller_freeze, [this] { controller->Freeze(UpTo(prng_, absl::Seconds(30))); });
+  Every(o.old_store, [this] {
     if (controller->StartOnOtherStore(prng_.Chance(0.3))) {
       trace.Add("world", "the controller runs on another store");
       queue.After(UpTo(prng_, absl::Minutes(2)), [this] {
@@ -72,32 +71,32 @@ void World::PlanFaults() {
       });
     }
   });
-  Every(o.queue_away, "queue away", [this] {
+  Every(o.queue_away, [this] {
     const bool hangs = prng_.Chance(0.5);
     trace.Add("world", hangs ? "the broker hangs" : "the broker refuses");
     load->SetBroker(hangs ? Load::Broker::kHangs : Load::Broker::kRefuses);
     queue.After(UpTo(prng_, absl::Minutes(2)), [this] { load->SetBroker(Load::Broker::kAnswers); });
   });
-  Every(o.load_change, "load", [this] { load->Change(); });
-  Every(o.operation, "operator", [this] { Operate(); });
+  Every(o.load_change, [this] { load->Change(); });
+  Every(o.operation, [this] { Operate(); });
   PlanHostFaults();
 }
 
 void World::PlanHostFaults() {
   const Options& o = options;
-  Every(o.agent_crash, "agent crash", [this] {
+  Every(o.agent_crash, [this] {
     Host& host = AnyHost();
     host.CrashAgent();
     queue.After(UpTo(prng_, prng_.Chance(0.3) ? absl::Minutes(2) : absl::Seconds(5)),
                 [&host] { host.StartAgent(); });
   });
-  Every(o.agent_freeze, "agent freeze", [this] { AnyHost().Freeze(UpTo(prng_, absl::Seconds(60))); });
-  Every(o.host_reboot, "reboot", [this] {
+  Every(o.agent_freeze, [this] { AnyHost().Freeze(UpTo(prng_, absl::Seconds(60))); });
+  Every(o.host_reboot, [this] {
     Host& host = AnyHost();
     host.Reboot();
     queue.After(absl::Seconds(10) + UpTo(prng_, absl::Minutes(2)), [&host] { host.StartAgent(); });
   });
-  Every(o.partition, "partition", [this] {
+  Every(o.partition, [this] {
     const bool both = prng_.Chance(0.7);
     const bool up = !both && prng_.Chance(0.5);
     const size_t many = prng_.Chance(0.2) ? hosts.size() / 2 : 1;
@@ -110,13 +109,13 @@ void World::PlanHostFaults() {
       queue.After(length, [this, index] { network->SetLink(index, true, true); });
     }
   });
-  Every(o.stream_break, "stream break", [this] { network->Break(AnyHost().index()); });
-  Every(o.engine_away, "engine away", [this] {
+  Every(o.stream_break, [this] { network->Break(AnyHost().index()); });
+  Every(o.engine_away, [this] {
     Host& host = AnyHost();
     host.SetEngineAway(true);
     queue.After(UpTo(prng_, absl::Minutes(1)), [&host] { host.SetEngineAway(false); });
   });
-  Every(o.container_crash, "container crash", [this] {
+  Every(o.container_crash, [this] {
     Host& host = AnyHost();
     for (const auto& [id, box] : host.engine().boxes()) {
       if (prng_.Chance(0.3)) {
@@ -128,7 +127,7 @@ void World::PlanHostFaults() {
       }
     }
   });
-  Every(o.by_hand, "by hand", [this] {
+  Every(o.by_hand, [this] {
     Host& host = AnyHost();
     if (!host.engine().boxes().empty()) {
       const ReplicaId id = host.engine().boxes().begin()->first;
@@ -136,7 +135,15 @@ void World::PlanHostFaults() {
       host.engine().RemoveByHand(id);
     }
   });
-  Every(o.edge_restart, "edge restart", [this] {
+  Every(o.sampler_stuck, [this] {
+    const Duration length = UpTo(prng_, absl::Minutes(3));
+    for (const auto& host : hosts) {
+      if (prng_.Chance(0.5)) {
+        host->StickSampler(length);
+      }
+    }
+  });
+  Every(o.edge_restart, [this] {
     Host& host = AnyHost();
     if (host.edge() != nullptr) {
       trace.Add(host.name(), "balancer restarts");

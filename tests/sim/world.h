@@ -54,7 +54,7 @@ class World {
   uint64_t faults_done = 0;
 
  private:
-  void Every(Duration mean, const std::string& what, std::function<void()> fault);
+  void Every(Duration mean, std::function<void()> fault);
   void PlanFaults();
   void PlanHostFaults();
   void Second();
