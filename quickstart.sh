@@ -5,7 +5,7 @@
 #   ./quickstart.sh         all of that; the first run also installs and builds (some minutes), later ones take seconds
 #   ./quickstart.sh down    removes everything that it started: containers, networks, processes, images, state
 #
-# Debian 12, as root (Docker needs it). Without a terminal it prints plain lines. Environment: LOAD_SECONDS (25).
+# Debian 12, as root (Docker needs it). Without a terminal it prints plain lines. Environment: LOAD_SECONDS (45).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 PATH=$PATH:/usr/sbin:/sbin
@@ -13,7 +13,7 @@ PATH=$PATH:/usr/sbin:/sbin
 state=/var/tmp/drover-quickstart
 bin=$PWD/build/release/bin
 redis_port=17379 grpc_port=17400 http_port=17401 web_port=18080
-load_seconds=${LOAD_SECONDS:-25}
+load_seconds=${LOAD_SECONDS:-45}
 stack_file=deploy/examples/shop/compose.yaml
 export DROVER_ADDR=http://127.0.0.1:$http_port
 export REDIS_PORT=$redis_port WEB_PORT=$web_port
