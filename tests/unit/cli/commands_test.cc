@@ -249,7 +249,7 @@ TEST_F(CommandsTest, R10_1_ScaleSendsHoldAndForever) {
   fake_.Answer("POST /v1/services/shop/web/scale", response);
   const Outcome outcome = Drover({"scale", "shop/web=5", "--hold", "2h", "--message", "sale"});
   EXPECT_EQ(outcome.code, kOk);
-  EXPECT_EQ(outcome.out, "shop/web: held for 2h\n");
+  EXPECT_EQ(outcome.out, "held for 2h\n");
   v1::ScaleRequest request;
   ASSERT_TRUE(FromJson(fake_.Find("POST").body, &request).ok());
   EXPECT_EQ(request.replicas(), 5u);
