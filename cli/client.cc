@@ -28,8 +28,9 @@ std::string TransportError(httplib::Error error, const std::string& address) {
     return absl::StrCat("the connection to the controller at ", address, " broke (", said,
                         "); try again, and see `drover ls` for what was done");
   }
-  return absl::StrCat("no controller answers at ", address, " (", said,
-                      "); start one (`drover dev`), or set DROVER_ADDR=http://HOST:7401");
+  const bool refused = error == httplib::Error::Connection;
+  return absl::StrCat("no controller answers at ", address, refused ? "" : absl::StrCat(" (", said, ")"),
+                      "; start one (`drover dev`), or set DROVER_ADDR=http://HOST:7401");
 }
 
 absl::Status HttpError(int status, const std::string& body, const std::string& address) {

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <ostream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "compose/read.h"
 #include "compose/units.h"
 
 namespace drover::cli {
@@ -25,9 +27,28 @@ Client::Options ClientOptions(const std::map<std::string, std::string>& environm
   return options;
 }
 
+// What to say when the first argument is no verb; empty when it is one.
+std::string UnknownVerb(const CLI::App& app, const std::vector<std::string>& arguments) {
+  if (arguments.empty() || absl::StartsWith(arguments[0], "-")) {
+    return "";
+  }
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(verb->get_name());
+  }
+  if (std::find(names.begin(), names.end(), arguments[0]) != names.end()) {
+    return "";
+  }
+  const std::string near = compose::Nearest(arguments[0], {names.begin(), names.end()});
+  return absl::StrCat(
+      "there is no verb \"", arguments[0], "\"; ",
+      near.empty() ? "`drover --help` lists them" : absl::StrCat("did you mean \"", near, "\"?"));
+}
+
 }  // namespace
 
-Session::Session(Io io) : io_(std::move(io)), client_(ClientOptions(io_.environment)) {}
+Session::Session(Io io, std::vector<std::string> rest)
+    : io_(std::move(io)), rest_(std::move(rest)), client_(ClientOptions(io_.environment)) {}
 
 int Session::Fail(const absl::Status& status) const { return Fail(status.message()); }
 
@@ -73,18 +94,6 @@ absl::StatusOr<absl::Duration> ParseFlagDuration(absl::string_view flag, const s
   return duration;
 }
 
-google::protobuf::Duration ToProto(absl::Duration duration) {
-  google::protobuf::Duration out;
-  absl::Duration rest;
-  out.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &rest));
-  out.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(rest)));
-  return out;
-}
-
-absl::Duration FromProto(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) + absl::Nanoseconds(duration.nanos());
-}
-
 absl::Time FromProto(const google::protobuf::Timestamp& time) {
   return absl::FromUnixSeconds(time.seconds()) + absl::Nanoseconds(time.nanos());
 }
@@ -106,7 +115,12 @@ void AddOutputOption(CLI::App* verb, bool* json) {
 }
 
 int Run(const std::vector<std::string>& arguments, Io io) {
-  Session session(std::move(io));
+  // CLI11 forgets `--` below a verb, so the command of `exec` is taken off first.
+  const auto dashes = std::find(arguments.begin(), arguments.end(), "--");
+  const bool exec = !arguments.empty() && arguments[0] == "exec" && dashes != arguments.end();
+  const auto end = exec ? dashes : arguments.end();
+  Session session(std::move(io),
+                  exec ? std::vector<std::string>(dashes + 1, arguments.end()) : std::vector<std::string>());
   int exit_code = kOk;
   CLI::App app(
       "Runs Docker workers on many hosts, more of them when there is work and fewer when there is not.",
@@ -128,7 +142,10 @@ int Run(const std::vector<std::string>& arguments, Io io) {
   AddNodeVerbs(verbs);
   AddToolVerbs(verbs);
   AddDevVerb(verbs);
-  std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+  if (const std::string unknown = UnknownVerb(app, arguments); !unknown.empty()) {
+    return session.Fail(unknown);
+  }
+  std::vector<std::string> reversed(std::make_reverse_iterator(end), arguments.rend());
   try {
     app.parse(std::move(reversed));
   } catch (const CLI::ParseError& error) {

@@ -15,6 +15,7 @@
 #include "cli/client.h"
 #include "cli/table.h"
 #include "cli/terminal.h"
+#include "compose/read.h"
 #include "drover/v1/api.pb.h"
 
 namespace CLI {
@@ -40,7 +41,8 @@ enum ExitCode { kOk = 0, kError = 1, kPlanHasChanges = 2, kTimedOut = 4 };
 
 class Session {
  public:
-  explicit Session(Io io);
+  // `rest`: what stood after `--`.
+  Session(Io io, std::vector<std::string> rest);
 
   const Io& io() const { return io_; }
 
@@ -49,6 +51,8 @@ class Session {
   std::ostream& err() const { return *io_.err; }
 
   const Client& client() const { return client_; }
+
+  const std::vector<std::string>& rest() const { return rest_; }
 
   bool color() const { return io_.terminal && io_.environment.count("NO_COLOR") == 0; }
 
@@ -75,6 +79,7 @@ class Session {
 
  private:
   Io io_;
+  std::vector<std::string> rest_;
   Client client_;
 };
 
@@ -90,8 +95,8 @@ absl::StatusOr<ServiceName> FindService(const Session& session, const std::strin
 // "30s", "2h"; InvalidArgument with what would be right.
 absl::StatusOr<absl::Duration> ParseFlagDuration(absl::string_view flag, const std::string& text);
 
-google::protobuf::Duration ToProto(absl::Duration duration);
-absl::Duration FromProto(const google::protobuf::Duration& duration);
+using compose::FromProto;
+using compose::ToProto;
 absl::Time FromProto(const google::protobuf::Timestamp& time);
 
 // One verb: adds its options and, as callback, `run`, whose result becomes the exit code.

@@ -85,8 +85,9 @@ int Change(const Session& session, const ServiceName& name, const std::string& v
   if (absl::Status status = session.client().Send("POST", path, &request, &response); !status.ok()) {
     return session.Fail(status);
   }
-  session.out() << name.stack << "/" << name.service << ": "
-                << (response.message().empty() ? "done" : response.message()) << "\n";
+  session.out() << (response.message().empty() ? absl::StrCat(name.stack, "/", name.service, ": done")
+                                               : response.message())
+                << "\n";
   return kOk;
 }
 

@@ -262,13 +262,19 @@ absl::StatusOr<std::string> PickReplica(const Session& session, const std::strin
 }
 
 int Exec(const Session& session, const ExecFlags& flags) {
+  std::vector<std::string> words = flags.command;
+  words.insert(words.end(), session.rest().begin(), session.rest().end());
+  if (words.empty()) {
+    return session.Fail(
+        "no command is given; write it after --, for example `drover exec shop/web -- ls -l`");
+  }
   const auto replica = PickReplica(session, flags.target);
   if (!replica.ok()) {
     return session.Fail(replica.status());
   }
   v1::ExecCommand command;
   command.set_replica_id(*replica);
-  command.mutable_command()->Assign(flags.command.begin(), flags.command.end());
+  command.mutable_command()->Assign(words.begin(), words.end());
   command.mutable_environment()->Assign(flags.environment.begin(), flags.environment.end());
   command.set_user(flags.user);
   command.set_working_dir(flags.working_dir);
@@ -311,9 +317,7 @@ void AddExec(Verbs& verbs) {
   verb->add_option("TARGET", exec->target, "a replica, or a service (any ready replica of it)")
       ->required()
       ->type_name("");
-  verb->add_option("COMMAND", exec->command, "after --, the command and its arguments")
-      ->required()
-      ->type_name("");
+  verb->add_option("COMMAND", exec->command, "after --, the command and its arguments")->type_name("");
   verb->add_option("-e,--env", exec->environment, "NAME=value for the command")
       ->expected(1)
       ->take_all()
@@ -321,7 +325,6 @@ void AddExec(Verbs& verbs) {
   verb->add_option("-u,--user", exec->user, "user in the container")->type_name("USER");
   verb->add_option("-w,--workdir", exec->working_dir, "directory in the container")->type_name("DIR");
   verb->add_flag("-i,--interactive", exec->interactive, "send standard input, read to its end first");
-  verb->positionals_at_end(false);
 }
 
 }  // namespace

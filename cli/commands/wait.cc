@@ -14,6 +14,11 @@ namespace {
 
 constexpr absl::Duration kPatience = absl::Seconds(30);  // with a controller that does not answer
 
+// The controller's own line, which has the counts; counts alone when it has none yet.
+std::string ProgressText(const v1::Service& service) {
+  return service.status().empty() ? CountsText(service) : service.status();
+}
+
 class Progress {
  public:
   explicit Progress(const Session& session) : session_(session), region_(session.out()) {}
@@ -24,8 +29,7 @@ class Progress {
       return;
     }
     for (const v1::Service& service : stack.services()) {
-      const std::string line = absl::StrCat(service.name(), ": ", CountsText(service),
-                                            service.status().empty() ? "" : " · ", service.status());
+      const std::string line = absl::StrCat(service.name(), ": ", ProgressText(service));
       std::string& last = lines_[service.name()];
       if (line != last) {
         session_.out() << line << std::endl;
@@ -36,12 +40,12 @@ class Progress {
 
  private:
   void Draw(const v1::Stack& stack) {
-    Table table({{"SERVICE"}, {"REPLICAS"}, {"STATUS"}}, session_.color());
+    Table table({{"SERVICE"}, {"STATUS"}}, session_.color());
     for (const v1::Service& service : stack.services()) {
       const Color color = service.converged()    ? Color::kGreen
                           : service.failed() > 0 ? Color::kRed
                                                  : Color::kYellow;
-      table.AddRow({service.name(), CountsText(service), Paint(service.status(), color, session_.color())});
+      table.AddRow({service.name(), Paint(ProgressText(service), color, session_.color())});
     }
     region_.Draw(table.ToText());
   }

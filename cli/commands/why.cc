@@ -5,15 +5,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "cli/commands/text.h"
-#include "cli/commands/wait.h"
 #include "cli/session.h"
 
 namespace drover::cli {
 namespace {
 
 void PrintHead(const Session& session, const v1::Service& service) {
-  session.out() << Paint(absl::StrCat(service.stack(), "/", service.name()), Color::kBold, session.color())
-                << "  " << CountsText(service);
+  session.out() << Paint(absl::StrCat(service.stack(), "/", service.name()), Color::kBold, session.color());
   if (service.autoscaled()) {
     session.out() << "  range " << service.min() << "–" << service.max();
   }
