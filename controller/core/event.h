@@ -20,8 +20,8 @@
 
 namespace drover::controller {
 
-// One gRPC stream of an agent. A new connection of the same node has another number; what an older
-// stream still delivers is dropped.
+// One gRPC stream of an agent. A new connection of the same node has a higher number; what an older
+// stream still delivers, its Hello too, is dropped.
 using StreamId = Strong<struct StreamIdTag, uint64_t>;
 // A caller of the HTTP API that waits for a Reply.
 using RequestId = Strong<struct RequestIdTag, uint64_t>;

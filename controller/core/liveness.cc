@@ -206,6 +206,11 @@ void SetOrphans(Model& model, Node& node, const std::vector<FoundReplica>& found
 }
 
 void Connect(Model& model, const NodeConnected& hello, std::vector<Order>& orders) {
+  const Node* known = model.FindNode(hello.node);
+  // Streams of one agent may be read by several threads: what an older one says comes too late.
+  if (known != nullptr && hello.stream < known->newest_stream) {
+    return;
+  }
   if (RefuseHello(model, hello, orders)) {
     return;
   }
@@ -229,6 +234,7 @@ void Connect(Model& model, const NodeConnected& hello, std::vector<Order>& order
     model.edges.insert(hello.node);
   }
   node.stream = hello.stream;
+  node.newest_stream = hello.stream;
   node.reported = false;
   node.applied_epoch = hello.applied_epoch;
   node.applied_revision = hello.applied_revision;

@@ -85,6 +85,7 @@ struct Node {
   NodeRecord record;
   NodeStatus status = NodeStatus::kNeverSeen;
   std::optional<StreamId> stream;
+  StreamId newest_stream;  // also when that one is closed
   bool reported = false;  // a full report on this stream
   Instant last_word;      // corrected by the delay (R2.2); the core's start when never heard
   bool heard = false;     // since the core's start

@@ -320,9 +320,26 @@ void ControllerHost::Send(controller::Order order) {
   if (const auto* sets = std::get_if<controller::BackendSets>(&order.body)) {
     TraceSets(host, *sets);
   }
+  if (std::holds_alternative<controller::Welcome>(order.body)) {
+    CloseOlder(it->second, order.stream);
+  }
   const StreamId stream = order.stream;
   world_->network->SendDown(stream,
                             [&host, stream, order = std::move(order)] { host.OnOrder(stream, order); });
+}
+
+// As the server does: one live stream per node.
+void ControllerHost::CloseOlder(int host, StreamId newest) {
+  std::vector<StreamId> older;
+  for (const auto& [stream, of] : streams_) {
+    if (of == host && stream != newest) {
+      older.push_back(stream);
+    }
+  }
+  for (const StreamId stream : older) {
+    world_->network->CloseByController(stream);
+    OnStreamClosed(host, stream);
+  }
 }
 
 void ControllerHost::HeartbeatLoop() {

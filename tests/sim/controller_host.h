@@ -70,6 +70,7 @@ class ControllerHost {
   void Effects(controller::Ready ready, std::optional<size_t> crash_after);
   void Send(controller::Order order);
   void TraceSets(const Host& host, const controller::BackendSets& sets);
+  void CloseOlder(int host, controller::StreamId newest);
   void HeartbeatLoop();
 
   World* world_;

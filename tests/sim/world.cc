@@ -62,7 +62,10 @@ void World::PlanFaults() {
   });
   Every(o.controller_freeze, [this] { controller->Freeze(UpTo(prng_, absl::Seconds(30))); });
   Every(o.old_store, [this] {
-    if (controller->StartOnOtherStore(prng_.Chance(0.3))) {
+    // A node that never joined a cluster rightly joins any.
+    const bool joined = std::all_of(hosts.begin(), hosts.end(),
+                                    [](const auto& host) { return !host->disk().cluster.value().empty(); });
+    if (joined && controller->StartOnOtherStore(prng_.Chance(0.3))) {
       trace.Add("world", "the controller runs on another store");
       queue.After(UpTo(prng_, absl::Minutes(2)), [this] {
         if (controller->on_other_store()) {
