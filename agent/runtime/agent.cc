@@ -9,7 +9,6 @@
 #include <thread>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/runtime/capacity.h"
@@ -22,7 +21,9 @@
 #include "agent/runtime/host_resources.h"
 #include "agent/runtime/link.h"
 #include "agent/runtime/metrics.h"
+#include "agent/runtime/probe_target.h"
 #include "agent/runtime/readiness.h"
+#include "agent/runtime/registries.h"
 #include "agent/runtime/requests.h"
 #include "agent/runtime/samples.h"
 #include "agent/runtime/sensors/prober.h"
@@ -38,39 +39,6 @@ constexpr Duration kCapacityEvery = absl::Seconds(20);
 // How long a start waits for the engine's first answers; without them it goes on (R3.8).
 constexpr Duration kFirstAnswers = absl::Seconds(2);
 constexpr size_t kNoticesKept = 1000;  // while no controller takes them
-
-// The probe that decides about this replica's readiness; nullopt: it has none.
-std::optional<ProbeTarget> TargetOf(const ReplicaStatus& status, const v1::ServiceContext& service,
-                                    const std::string& own_address) {
-  ProbeTarget target;
-  target.replica = status.id;
-  target.container_id = status.container_id;
-  // Not the published port: Docker's forwarder accepts there before the worker listens.
-  target.address = status.address.empty() ? own_address : status.address;
-  const v1::ReadyCheck& check = service.ready();
-  if (check.has_http()) {
-    target.port = check.http().port();
-    target.http_path = check.http().path().empty() ? "/" : check.http().path();
-    target.http_host = check.http().host();
-  } else if (check.has_tcp()) {
-    target.port = check.tcp().port();
-  } else if (!service.routed_ports().empty()) {
-    target.port = service.routed_ports(0);
-    target.in_a_row = 2;
-  } else {
-    return std::nullopt;
-  }
-  auto seconds = [](const google::protobuf::Duration& d) {
-    return absl::Seconds(d.seconds()) + absl::Nanoseconds(d.nanos());
-  };
-  if (check.has_interval()) {
-    target.interval = seconds(check.interval());
-  }
-  if (check.has_timeout()) {
-    target.timeout = seconds(check.timeout());
-  }
-  return target;
-}
 
 }  // namespace
 
@@ -166,7 +134,7 @@ class Agent::Impl {
     options.threads = threads;
     options.node_name = config_.name;
     options.advertise_address = config_.advertise_address;
-    options.registries = [this] { return Registries(); };
+    options.registries = [this] { return RegistriesOf(config_); };
     options.notice = [this](Notice notice) { TakeNotice(std::move(notice)); };
     options.done = [this](ActionDone done, Action::Kind kind) {
       metrics_->CountAction(kind, done.status.ok(), done.took);
@@ -226,7 +194,7 @@ class Agent::Impl {
   void StartRequests() {
     RequestsOptions options;
     options.snapshot = [this] { return snapshot(); };
-    options.registries = [this] { return Registries(); };
+    options.registries = [this] { return RegistriesOf(config_); };
     options.send = [this](v1::AgentMessage message) {
       std::shared_ptr<Link> stream = link();
       return stream != nullptr && stream->Send(std::move(message));
@@ -513,33 +481,6 @@ class Agent::Impl {
         return;
       }
     }
-  }
-
-  std::map<std::string, docker::Credentials> Registries() {
-    std::map<std::string, docker::Credentials> result;
-    if (absl::StatusOr<std::string> text = ReadWhole(config_.docker_config); text.ok()) {
-      if (auto parsed = docker::ParseDockerConfig(*text); parsed.ok()) {
-        result = *std::move(parsed);
-      } else {
-        spdlog::warn("{}: {}", config_.docker_config, std::string(parsed.status().message()));
-      }
-    }
-    for (const auto& [host, registry] : config_.registries) {
-      docker::Credentials credentials{registry.username, registry.password};
-      if (!registry.password_file.empty()) {
-        absl::StatusOr<std::string> password = ReadWhole(registry.password_file);
-        if (!password.ok()) {
-          spdlog::warn("registries.{}.password_file: {}", host, std::string(password.status().message()));
-          continue;
-        }
-        credentials.password = *password;
-        while (absl::EndsWith(credentials.password, "\n")) {
-          credentials.password.pop_back();
-        }
-      }
-      result[host] = credentials;
-    }
-    return result;
   }
 
   void Post(Event event) {
