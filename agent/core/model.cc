@@ -255,6 +255,7 @@ void Model::Fold(const ContainerChanged& e) {
   Replica& r = it->second;
   if (r.running) {
     // The end of the step says how things are; what came in between is looked at after it.
+    r.by_hand |= e.by_hand;
     Recheck(r, now_, "");
     return;
   }
@@ -265,10 +266,19 @@ void Model::Observe(Replica& r, std::optional<Container> next, bool by_hand) {
   const bool was_up = r.container && IsUp(*r.container);
   const bool is_up = next && IsUp(*next);
   const RunReplica* run = FindRun(held_, r.id);
-  if (run != nullptr && r.container && !next) {
-    if (r.ended == Ended::kNo && r.container->status != Container::Status::kRemoving) {
+  by_hand |= std::exchange(r.by_hand, false);
+  // Of what shall run only dead containers are removed by us. `docker rm -f` is first seen as a process
+  // that ended, as a removal under way, or as nothing at all.
+  const auto goes = [](const std::optional<Container>& c) {
+    return !c || c->status == Container::Status::kRemoving;
+  };
+  if (run != nullptr && r.container && r.ended == Ended::kNo && goes(next)) {
+    if (!goes(r.container)) {
       NoticeByHand(r, "removed");
       r.retry_at.reset();
+    }
+    if (!next && r.recheck_id.empty()) {
+      r.recheck_at.reset();  // it was to see this
     }
   } else if (run != nullptr && was_up && !is_up && !r.fenced) {
     if (by_hand) {

@@ -28,6 +28,7 @@ struct Replica {
   std::optional<Container> container;  // as last believed
   std::optional<Instant> recheck_at;   // that belief is doubtful: inspect first, from then on
   std::string recheck_id;              // which container to inspect; empty: the believed one
+  bool by_hand = false;                // and somebody else had a hand in it (R3.7)
   std::optional<Action> running;       // the step under way
 
   bool begun = false;   // something was tried or seen here

@@ -9,7 +9,6 @@
 #include <thread>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "agent/runtime/capacity.h"
@@ -22,7 +21,9 @@
 #include "agent/runtime/host_resources.h"
 #include "agent/runtime/link.h"
 #include "agent/runtime/metrics.h"
+#include "agent/runtime/probe_target.h"
 #include "agent/runtime/readiness.h"
+#include "agent/runtime/registries.h"
 #include "agent/runtime/requests.h"
 #include "agent/runtime/samples.h"
 #include "agent/runtime/sensors/prober.h"
@@ -33,43 +34,11 @@
 namespace drover::agent {
 namespace {
 
-constexpr char kReplicaLabel[] = "io.drover.replica";
 constexpr Duration kStuckAfter = absl::Seconds(5);
 constexpr Duration kCapacityEvery = absl::Seconds(20);
+// How long a start waits for the engine's first answers; without them it goes on (R3.8).
+constexpr Duration kFirstAnswers = absl::Seconds(2);
 constexpr size_t kNoticesKept = 1000;  // while no controller takes them
-
-// The probe that decides about this replica's readiness; nullopt: it has none.
-std::optional<ProbeTarget> TargetOf(const ReplicaStatus& status, const v1::ServiceContext& service,
-                                    const std::string& own_address) {
-  ProbeTarget target;
-  target.replica = status.id;
-  target.container_id = status.container_id;
-  // Not the published port: Docker's forwarder accepts there before the worker listens.
-  target.address = status.address.empty() ? own_address : status.address;
-  const v1::ReadyCheck& check = service.ready();
-  if (check.has_http()) {
-    target.port = check.http().port();
-    target.http_path = check.http().path().empty() ? "/" : check.http().path();
-    target.http_host = check.http().host();
-  } else if (check.has_tcp()) {
-    target.port = check.tcp().port();
-  } else if (!service.routed_ports().empty()) {
-    target.port = service.routed_ports(0);
-    target.in_a_row = 2;
-  } else {
-    return std::nullopt;
-  }
-  auto seconds = [](const google::protobuf::Duration& d) {
-    return absl::Seconds(d.seconds()) + absl::Nanoseconds(d.nanos());
-  };
-  if (check.has_interval()) {
-    target.interval = seconds(check.interval());
-  }
-  if (check.has_timeout()) {
-    target.timeout = seconds(check.timeout());
-  }
-  return target;
-}
 
 }  // namespace
 
@@ -116,9 +85,9 @@ class Agent::Impl {
       RETURN_IF_ERROR(metrics_->Listen(config_.metrics_listen));
     }
     RETURN_IF_ERROR(StartEdge());
-    if (absl::StatusOr<docker::EngineInfo> info = engine_.Info(); info.ok()) {
-      RETURN_IF_ERROR(TakeEngineInfo(*info));
-    }
+    started_ = Now();
+    capacity_thread_ = std::thread([this] { WatchCapacity(); });
+    RETURN_IF_ERROR(WaitForEngine());
     prober_ = std::make_unique<Prober>(ProberOptions{[this] { ReportNow(); }});
     resources_ = std::make_unique<HostResources>(
         HostResourcesOptions{state_->path() + "/files", absl::StrCat("/run/drover-agent/", node_.id.value()),
@@ -127,12 +96,15 @@ class Agent::Impl {
     readiness_ = std::make_unique<Readiness>([this](ReplicaId id, bool ready, std::string detail) {
       Post(ReadyProbed{Now(), id, ready, std::move(detail)});
     });
-    StartExecutor();
-    StartLoop(held);
+    CoreOptions core;
+    core.boot_id = BootId();
+    core.parallel_actions = 2 * std::max(1u, std::thread::hardware_concurrency());
+    // One for each action that the core may have under way: none ever waits for a long stop.
+    StartExecutor(core.parallel_actions + core.parallel_pulls + core.parallel_stops);
+    StartLoop(core, held);
     StartWatcher();
     StartRequests();
     StartLink();
-    capacity_thread_ = std::thread([this] { WatchCapacity(); });
     return absl::OkStatus();
   }
 
@@ -157,11 +129,12 @@ class Agent::Impl {
     return absl::OkStatus();
   }
 
-  void StartExecutor() {
+  void StartExecutor(uint32_t threads) {
     ExecutorOptions options;
+    options.threads = threads;
     options.node_name = config_.name;
     options.advertise_address = config_.advertise_address;
-    options.registries = [this] { return Registries(); };
+    options.registries = [this] { return RegistriesOf(config_); };
     options.notice = [this](Notice notice) { TakeNotice(std::move(notice)); };
     options.done = [this](ActionDone done, Action::Kind kind) {
       metrics_->CountAction(kind, done.status.ok(), done.took);
@@ -174,10 +147,7 @@ class Agent::Impl {
     executor_ = std::make_unique<Executor>(std::move(options), &engine_, resources_.get(), &calls_);
   }
 
-  void StartLoop(const HeldAssignment& held) {
-    CoreOptions options;
-    options.boot_id = BootId();
-    options.parallel_actions = 2 * std::max(1u, std::thread::hardware_concurrency());
+  void StartLoop(const CoreOptions& options, const HeldAssignment& held) {
     Loop::Hooks hooks;
     hooks.store = [this](const HeldAssignment& next) { return state_->StoreHeld(next); };
     hooks.act = [this](Action action, std::shared_ptr<const v1::ServiceContext> service, Epoch epoch,
@@ -224,7 +194,7 @@ class Agent::Impl {
   void StartRequests() {
     RequestsOptions options;
     options.snapshot = [this] { return snapshot(); };
-    options.registries = [this] { return Registries(); };
+    options.registries = [this] { return RegistriesOf(config_); };
     options.send = [this](v1::AgentMessage message) {
       std::shared_ptr<Link> stream = link();
       return stream != nullptr && stream->Send(std::move(message));
@@ -365,8 +335,8 @@ class Agent::Impl {
   // ---- what the controller is told -----------------------------------------------------------------
 
   v1::Hello MakeHello() {
+    WaitForFirstList();
     std::shared_ptr<const Snapshot> now = snapshot();
-    absl::StatusOr<std::vector<Container>> found = engine_.List(kReplicaLabel);
     v1::Hello hello;
     hello.set_cluster_id(now->cluster.value());
     hello.set_name(config_.name);
@@ -387,13 +357,11 @@ class Agent::Impl {
       hello.mutable_edge()->set_attached(!config_.haproxy->socket.empty());
       hello.mutable_edge()->set_bind(config_.haproxy->bind);
     }
-    if (found.ok()) {
-      for (const Container& container : *found) {
-        *hello.add_found() = FoundToWire(container);
-      }
-    }
     hello.set_boottime_ns(Now().nanoseconds());
     std::lock_guard lock(mutex_);
+    for (const auto& [id, container] : found_) {
+      *hello.add_found() = FoundToWire(container);
+    }
     hello.set_node_id(node_.id.value());
     hello.set_engine_id(node_.engine_id);
     *hello.mutable_capacity() = CapacityOf(config_, whole_, foreign_);
@@ -448,6 +416,39 @@ class Agent::Impl {
 
   // ---- the host ------------------------------------------------------------------------------------
 
+  // The start fails when the engine says in time that this is another host's state.
+  absl::Status WaitForEngine() {
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, absl::ToChronoMilliseconds(kFirstAnswers), [this] { return bound_.has_value(); });
+    return bound_.value_or(absl::OkStatus());
+  }
+
+  // So that a first Hello is complete where the engine answers; nothing waits for one that does not.
+  void WaitForFirstList() {
+    std::unique_lock lock(mutex_);
+    Duration left = std::max(absl::ZeroDuration(), started_ + kFirstAnswers - Now());
+    wake_.wait_for(lock, absl::ToChronoMilliseconds(left), [this] { return stop_ || found_known_; });
+  }
+
+  // Keeps what a Hello says of containers: asking the engine then could keep us from the controller.
+  void NoteFound(const Event& event) {
+    std::lock_guard lock(mutex_);
+    if (const auto* listed = std::get_if<EngineListed>(&event)) {
+      found_.clear();
+      for (const Container& container : listed->containers) {
+        found_[container.id] = container;
+      }
+      found_known_ = true;
+      wake_.notify_all();
+    } else if (const auto* changed = std::get_if<ContainerChanged>(&event)) {
+      if (changed->container) {
+        found_[changed->container->id] = *changed->container;
+      } else {
+        std::erase_if(found_, [&](const auto& entry) { return entry.second.replica == changed->replica; });
+      }
+    }
+  }
+
   absl::Status TakeEngineInfo(const docker::EngineInfo& info) {
     ASSIGN_OR_RETURN(StateDir::Node node, state_->BindNode(config_.node_id, info.id));
     std::lock_guard lock(mutex_);
@@ -460,11 +461,15 @@ class Agent::Impl {
   void WatchCapacity() {
     while (true) {
       absl::StatusOr<docker::EngineInfo> info = engine_.Info();
-      if (info.ok()) {
-        if (absl::Status bound = TakeEngineInfo(*info); !bound.ok()) {
-          TakeNotice({"EngineChanged", std::string(bound.message()), ReplicaId(), true});
-        }
+      absl::Status bound = info.ok() ? TakeEngineInfo(*info) : absl::OkStatus();
+      if (!bound.ok()) {
+        TakeNotice({"EngineChanged", std::string(bound.message()), ReplicaId(), true});
       }
+      {
+        std::lock_guard lock(mutex_);
+        bound_ = std::move(bound);
+      }
+      wake_.notify_all();
       absl::StatusOr<std::vector<Foreign>> foreign = ReadForeign(&engine_);
       std::unique_lock lock(mutex_);
       if (foreign.ok()) {
@@ -478,34 +483,8 @@ class Agent::Impl {
     }
   }
 
-  std::map<std::string, docker::Credentials> Registries() {
-    std::map<std::string, docker::Credentials> result;
-    if (absl::StatusOr<std::string> text = ReadWhole(config_.docker_config); text.ok()) {
-      if (auto parsed = docker::ParseDockerConfig(*text); parsed.ok()) {
-        result = *std::move(parsed);
-      } else {
-        spdlog::warn("{}: {}", config_.docker_config, std::string(parsed.status().message()));
-      }
-    }
-    for (const auto& [host, registry] : config_.registries) {
-      docker::Credentials credentials{registry.username, registry.password};
-      if (!registry.password_file.empty()) {
-        absl::StatusOr<std::string> password = ReadWhole(registry.password_file);
-        if (!password.ok()) {
-          spdlog::warn("registries.{}.password_file: {}", host, std::string(password.status().message()));
-          continue;
-        }
-        credentials.password = *password;
-        while (absl::EndsWith(credentials.password, "\n")) {
-          credentials.password.pop_back();
-        }
-      }
-      result[host] = credentials;
-    }
-    return result;
-  }
-
   void Post(Event event) {
+    NoteFound(event);
     std::lock_guard lock(loop_mutex_);
     if (loop_ != nullptr) {
       loop_->Post(std::move(event));
@@ -542,6 +521,10 @@ class Agent::Impl {
   uint32_t containers_ = 0;
   bool reachable_ = false;
   bool told_away_ = false;
+  Instant started_;
+  std::optional<absl::Status> bound_;       // what the engine's first answer meant for the node's identity
+  std::map<std::string, Container> found_;  // by container id
+  bool found_known_ = false;
   std::shared_ptr<const Snapshot> snapshot_ = std::make_shared<Snapshot>();
   std::deque<std::pair<Notice, Instant>> notices_;
 

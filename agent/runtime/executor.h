@@ -17,7 +17,7 @@
 namespace drover::agent {
 
 struct ExecutorOptions {
-  uint32_t threads = 40;  // at most; the core bounds each kind of action by itself
+  uint32_t threads = 40;  // at most: as many as the core may hand out at once (CoreOptions)
   std::string node_name;
   std::string advertise_address;
   // Credentials as they are now; called for every pull.

@@ -5,6 +5,8 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -16,6 +18,8 @@ namespace {
 constexpr Duration kLongestSleep = absl::Seconds(1);
 // A disk that cannot be written is tried again this often.
 constexpr Duration kStoreRetry = absl::Seconds(1);
+// What an adopted replica has for its first probe before it is reported as it is.
+constexpr Duration kFirstProbes = absl::Seconds(2);
 }  // namespace
 
 class Loop::Impl {
@@ -64,11 +68,40 @@ class Loop::Impl {
         batch.swap(queue_);
       }
       for (const Event& event : batch) {
-        listed_ = listed_ || std::holds_alternative<EngineListed>(event);
         core_.Step(event);
+        NoteKnowledge(event);
       }
       core_.Step(Tick{Now()});
       Carry(core_.TakeReady());
+      Settle();
+    }
+  }
+
+  void NoteKnowledge(const Event& event) {
+    if (std::holds_alternative<EngineListed>(event) && !known_by_) {
+      known_by_ = Now() + kFirstProbes;
+      for (const ReplicaStatus& status : core_.replicas()) {
+        if (status.probe_ready) {
+          unprobed_.insert(status.id);
+        }
+      }
+    } else if (const auto* probed = std::get_if<ReadyProbed>(&event)) {
+      unprobed_.erase(probed->replica);
+    }
+  }
+
+  // A restart of the agent must not take ready replicas out of the load balancer, so the first full report
+  // waits for their first probes.
+  void Settle() {
+    if (known_ || !known_by_) {
+      return;
+    }
+    if (unprobed_.empty() || Now() >= *known_by_) {
+      known_ = true;
+      unprobed_.clear();
+      Publish({}, true);
+    } else {
+      wake_at_ = std::min(wake_at_.value_or(*known_by_), *known_by_);
     }
   }
 
@@ -113,7 +146,7 @@ class Loop::Impl {
   void Publish(const std::vector<StopResult>& stops, bool report_now) {
     const HeldAssignment& held = core_.held();
     auto next = std::make_shared<Snapshot>();
-    next->listed = listed_;
+    next->known = known_;
     next->cluster = held.cluster;
     next->highest_epoch = held.highest_epoch;
     next->epoch = held.epoch;
@@ -157,7 +190,10 @@ class Loop::Impl {
   std::deque<Event> queue_;
   std::optional<Instant> wake_at_;
   bool stop_ = false;
-  bool listed_ = false;  // only on the loop's thread
+  // Only on the loop's thread.
+  bool known_ = false;
+  std::optional<Instant> known_by_;  // set by the first list
+  std::set<ReplicaId> unprobed_;
   std::shared_ptr<const Snapshot> snapshot_;
   std::thread thread_;
 };

@@ -18,7 +18,9 @@ namespace drover::agent {
 
 // What a round of the core left behind, for reports, probes and sensors.
 struct Snapshot {
-  bool listed = false;  // the engine was listed once; before that nothing is known of replicas
+  // The engine was listed once and what was adopted was probed (or two seconds passed): before that no
+  // report tells of replicas, since what it said of them would be a guess.
+  bool known = false;
   ClusterId cluster;
   Epoch highest_epoch;
   Epoch epoch;

@@ -93,7 +93,7 @@ void ReportPacker::PackReplicas(const ReportInput& input, bool full, v1::Report&
   Column backlog(columns.mutable_backlog(), columns.mutable_backlog_valid());
   std::map<uint32_t, Row> now_sent;
   for (const ReplicaStatus& status : input.snapshot->replicas) {
-    if (status.handle == 0) {
+    if (status.handle == 0 || !input.snapshot->known) {
       continue;
     }
     v1::ReplicaDetail detail = DetailOf(status, input.now);
@@ -132,8 +132,7 @@ void ReportPacker::PackReplicas(const ReportInput& input, bool full, v1::Report&
 
 v1::Report ReportPacker::Pack(const ReportInput& input) {
   v1::Report report;
-  // Before the first list of containers a replica's absence would be a guess.
-  bool full = input.snapshot->listed && (!last_full_ || input.now - *last_full_ >= full_every_);
+  bool full = input.snapshot->known && (!last_full_ || input.now - *last_full_ >= full_every_);
   if (full) {
     last_full_ = input.now;
   }

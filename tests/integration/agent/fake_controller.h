@@ -3,6 +3,8 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -104,7 +106,10 @@ class FakeController : public v1::AgentService::Service {
   std::vector<uint64_t> removed;
   uint64_t applied_revision = 0;
   uint64_t reports = 0;
-  std::map<uint64_t, std::string> output;  // of requests
+  uint64_t full_reports = 0;
+  std::chrono::steady_clock::duration longest_silence{};     // between two reports of one stream
+  std::map<uint32_t, std::vector<v1::ReplicaState>> states;  // by handle: every change, in order
+  std::map<uint64_t, std::string> output;                    // of requests
   std::map<uint64_t, v1::StreamChunk> ended;
   std::map<uint64_t, v1::ImageResult> images;
 
@@ -128,6 +133,12 @@ class FakeController : public v1::AgentService::Service {
 
   void TakeReport(const v1::Report& report) {
     ++reports;
+    full_reports += report.full() ? 1 : 0;
+    auto now = std::chrono::steady_clock::now();
+    if (report.sequence() > 1) {
+      longest_silence = std::max(longest_silence, now - last_report_);
+    }
+    last_report_ = now;
     applied_revision = report.applied_revision();
     if (report.full()) {
       rows.clear();
@@ -136,6 +147,10 @@ class FakeController : public v1::AgentService::Service {
     for (int i = 0; i < columns.handle_size(); ++i) {
       Row& row = rows[columns.handle(i)];
       row.state = static_cast<v1::ReplicaState>(columns.state(i));
+      std::vector<v1::ReplicaState>& seen = states[columns.handle(i)];
+      if (seen.empty() || seen.back() != row.state) {
+        seen.push_back(row.state);
+      }
       const std::string& valid = columns.cpu_valid();
       size_t at = static_cast<size_t>(i);
       row.cpu_known = valid.empty() || (valid[at / 8] >> (at % 8) & 1) != 0;
@@ -150,6 +165,7 @@ class FakeController : public v1::AgentService::Service {
     removed.assign(report.removed().begin(), report.removed().end());
   }
 
+  std::chrono::steady_clock::time_point last_report_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
   std::mutex mutex_;

@@ -271,6 +271,20 @@ TEST(CoreTest, R3_7_WhatWasRemovedOrStoppedByHandIsStartedAgain) {
   EXPECT_THAT(rig.Kinds(), ElementsAre(Kind::kStart)) << "at once";
 }
 
+TEST(CoreTest, R3_7_ARemovalByHandIsNoCrashHoweverItIsSeen) {
+  Rig rig;
+  rig.List({Box(1)});
+  rig.Connect();
+  rig.Assign(Full(1, {Wanted(1)}));
+  Container removing = Exited(1, 137);
+  removing.status = Container::Status::kRemoving;
+  rig.Changed(removing, /*by_hand=*/false);
+  EXPECT_THAT(rig.Reasons(), ElementsAre("RemovedByHand"));
+  rig.Vanished(1);
+  EXPECT_THAT(rig.Reasons(), IsEmpty()) << "said once";
+  EXPECT_THAT(rig.Kinds(), ElementsAre(Kind::kPull)) << "at once";
+}
+
 TEST(CoreTest, AListThatDiffersIsCheckedBeforeItIsBelieved) {
   Rig rig;
   rig.List({Box(1)});

@@ -25,7 +25,7 @@ ReplicaStatus Status(uint32_t handle, ReplicaState state) {
 
 ReportInput Input(Instant now, std::vector<ReplicaStatus> replicas) {
   auto snapshot = std::make_shared<Snapshot>();
-  snapshot->listed = true;
+  snapshot->known = true;
   snapshot->epoch = Epoch(3);
   snapshot->revision = Revision(9);
   snapshot->replicas = std::move(replicas);
