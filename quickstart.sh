@@ -190,8 +190,10 @@ load() {
   rm -f "$state/web.json"
   "$bin/examples/drover-example-load" http "http://127.0.0.1:$web_port/" --rate 120 --connections 16 \
     --seconds "$load_seconds" --live "$state/web.json" >/dev/null 2>>"$state/load.log" &
+  load_pids=($!)
   "$bin/examples/drover-example-load" push "$redis_url" --count 200 >/dev/null
   "$bin/examples/drover-example-load" push "$redis_url" --count $((load_seconds * 8)) --rate 10 >/dev/null 2>>"$state/load.log" &
+  load_pids+=($!)
 }
 
 up() {
@@ -210,7 +212,7 @@ up() {
   say "load: 120 requests/s at http://127.0.0.1:$web_port/, 200 jobs at once and then 10 a second"
   load
   show_until "$load_seconds" "under load"
-  wait
+  wait "${load_pids[@]}" || true
   show_until 90 "load has ended: back to the minimum" at_min || say "not yet back at the minimum: drover why shop/web"
   show "done"
   failed=$(jq .failed "$state/web.json")

@@ -138,18 +138,7 @@ void ReadGpus(const Entry& entry, Container* c, Reading& r) {
   }
   for (const Node& item : entry.value.items) {
     v1::DeviceRequest* request = c->add_device_requests();
-    ReadMap(item, "gpus",
-            {TextKey("driver", r, request->mutable_driver()),
-             {"count",
-              [&](const Entry& e) {
-                const bool all = e.value.is_scalar() && e.value.text == "all";
-                request->set_count(
-                    all ? -1 : static_cast<int32_t>(ReadInt(e.value, 1, 1024, r.faults).value_or(1)));
-              }},
-             TextsKey("device_ids", r, request->mutable_device_ids()),
-             TextsKey("capabilities", r, request->mutable_capabilities()),
-             MapKey("options", r, request->mutable_options())},
-            r.faults);
+    ReadDeviceRequest(item, "gpus", request, r);
     if (request->capabilities().empty()) {
       request->add_capabilities("gpu");
     }

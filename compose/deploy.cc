@@ -32,19 +32,7 @@ void ReadLimits(const Entry& entry, ServiceRead& s, Reading& r) {
 
 void ReadReservedDevices(const Entry& entry, Container* c, Reading& r) {
   for (const Node& item : entry.value.items) {
-    v1::DeviceRequest* request = c->add_device_requests();
-    ReadMap(item, "devices",
-            {TextKey("driver", r, request->mutable_driver()),
-             {"count",
-              [&](const Entry& e) {
-                const bool all = e.value.is_scalar() && e.value.text == "all";
-                request->set_count(
-                    all ? -1 : static_cast<int32_t>(ReadInt(e.value, 1, 1024, r.faults).value_or(1)));
-              }},
-             TextsKey("device_ids", r, request->mutable_device_ids()),
-             TextsKey("capabilities", r, request->mutable_capabilities()),
-             MapKey("options", r, request->mutable_options())},
-            r.faults);
+    ReadDeviceRequest(item, "devices", c->add_device_requests(), r);
   }
 }
 
@@ -188,6 +176,21 @@ void AddOwnKeys(ServiceRead& s, Reading& r, std::vector<Key>& keys) {
 }
 
 }  // namespace
+
+void ReadDeviceRequest(const Node& item, absl::string_view where, v1::DeviceRequest* request, Reading& r) {
+  ReadMap(item, where,
+          {TextKey("driver", r, request->mutable_driver()),
+           {"count",
+            [&](const Entry& e) {
+              const bool all = e.value.is_scalar() && e.value.text == "all";
+              request->set_count(all ? -1
+                                     : static_cast<int32_t>(ReadInt(e.value, 1, 1024, r.faults).value_or(1)));
+            }},
+           TextsKey("device_ids", r, request->mutable_device_ids()),
+           TextsKey("capabilities", r, request->mutable_capabilities()),
+           MapKey("options", r, request->mutable_options())},
+          r.faults);
+}
 
 void ReadDeploy(const Entry& entry, ServiceRead& s, Reading& r) {
   if (entry.value.is_map()) {

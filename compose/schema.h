@@ -89,6 +89,8 @@ void ReadFileMounts(const Entry& entry, bool secret, ServiceRead& s, Reading& r)
 void ReadNetworksOf(const Entry& entry, ServiceRead& s, Reading& r);
 void ReadHealthcheck(const Entry& entry, ServiceRead& s, Reading& r);
 void ReadDeploy(const Entry& entry, ServiceRead& s, Reading& r);
+// One entry of `gpus` or of `deploy.resources.reservations.devices`.
+void ReadDeviceRequest(const Node& item, absl::string_view where, v1::DeviceRequest* request, Reading& r);
 void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r);
 void ReadEdges(const Entry& entry, ServiceRead& s, Reading& r);
 void ReadReady(const Entry& entry, ServiceRead& s, Reading& r);

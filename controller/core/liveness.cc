@@ -326,6 +326,7 @@ void NoteTime(Model& model, Instant now) {
   if (now - model.now > kGap) {
     model.gap_at = now;
   }
+  model.wall += now - model.now;  // until the next tick says it exactly
   model.now = now;
 }
 

@@ -43,6 +43,18 @@ int64_t Fullness(const Node& node) {
                   share(node.reserved.memory.value() >> 10, capacity.memory.value() >> 10));
 }
 
+// The part of a node's room for this service that it would hold with one replica more, in millionths,
+// by the scarcer resource. Equal parts everywhere: shared by free capacity.
+int64_t PartWithOneMore(const Node& node, Resources need, int64_t here) {
+  const Resources free = node.record.capacity - node.reserved;
+  const auto part = [here](int64_t each, int64_t left) {
+    const int64_t room = left + here * each;
+    return room <= 0 ? 1'000'000 : (here + 1) * each * 1'000'000 / room;
+  };
+  return std::max(part(need.cpu.value(), free.cpu.value()),
+                  part(need.memory.value() >> 10, free.memory.value() >> 10));
+}
+
 std::string LivenessReason(const Node& node) {
   switch (node.status) {
     case NodeStatus::kUp:
@@ -108,7 +120,8 @@ Placement Place(const Model& model, const Service& service) {
   auto image = model.image_nodes.find(spec.image_id);
   const std::set<NodeId>* having = image == model.image_nodes.end() ? nullptr : &image->second;
 
-  using Score = std::tuple<int64_t, int64_t, int64_t, int64_t>;  // smaller is better
+  const Resources need = model.ReservationOf(spec);
+  using Score = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t>;  // smaller is better
   const Node* best = nullptr;
   Score best_score;
   std::vector<std::string> reasons;
@@ -127,8 +140,10 @@ Placement Place(const Model& model, const Service& service) {
     };
     const int64_t lacks_image = having != nullptr && !having->contains(id) ? 1 : 0;
     const int64_t fullness = Fullness(node);
-    const Score score = spec.bin_pack ? Score(number(failed), lacks_image, -fullness, 0)
-                                      : Score(number(failed), lacks_image, number(count), fullness);
+    const int64_t here = number(count);
+    const Score score = spec.bin_pack ? Score(number(failed), lacks_image, -fullness, 0, 0)
+                                      : Score(number(failed), lacks_image, std::min<int64_t>(here, 1),
+                                              PartWithOneMore(node, need, here), fullness);
     if (best == nullptr || score < best_score) {
       best = &node;
       best_score = score;
@@ -143,8 +158,8 @@ Placement Place(const Model& model, const Service& service) {
     placement.node = best->record.id;
     placement.ports = *HandOutPorts(model, *best, spec);
     const Resources room = best->record.capacity - best->reserved;
-    placement.why = absl::StrCat(spec.bin_pack ? "fullest that fits" : "fewest of the service, most room",
-                                 ": ", CpuText(room.cpu), " and ", MemoryText(room.memory), " free");
+    placement.why = absl::StrCat(spec.bin_pack ? "fullest that fits" : "spread by free capacity", ": ",
+                                 CpuText(room.cpu), " and ", MemoryText(room.memory), " free");
   } else if (model.nodes.empty()) {
     placement.excluded = "no node has ever connected";
   }

@@ -111,12 +111,15 @@ void ReviewDrains(Model& model, Service& service) {
   }
 }
 
-// Pending replicas look for room again; those that the newest spec made stale are dropped.
+// Pending replicas look for room again; those that the newest spec made stale are dropped. All of a
+// service need the same room: where one finds none, the others need not look.
 void PlacePending(Model& model, Service& service, std::vector<Choice>* choices) {
   std::vector<ReplicaId> ids = Ids(service);
   std::sort(ids.begin(), ids.end(), [&model](ReplicaId a, ReplicaId b) {
     return model.replicas.at(a).record.number < model.replicas.at(b).record.number;
   });
+  std::string excluded;
+  int64_t without_room = 0;
   for (const ReplicaId id : ids) {
     Replica& replica = model.replicas.at(id);
     if (replica.state != ReplicaState::kPending) {
@@ -126,12 +129,14 @@ void PlacePending(Model& model, Service& service, std::vector<Choice>* choices) 
       model.Erase(id);
       continue;
     }
-    Placement placement = Place(model, service);
+    Placement placement;
+    if (without_room == 0) {
+      placement = Place(model, service);
+      excluded = placement.excluded;
+    }
     if (placement.node.value().empty()) {
-      replica.waiting = placement.excluded;
-      model.waiting_for_room.insert(service.key);
-      service.blocked.push_back(
-          absl::StrCat("pending: no node for ", Model::ContainerName(replica), ": ", placement.excluded));
+      replica.waiting = excluded;
+      ++without_room;
       continue;
     }
     Node& node = model.nodes.at(placement.node);
@@ -144,6 +149,11 @@ void PlacePending(Model& model, Service& service, std::vector<Choice>* choices) 
     model.TellReplica(replica, "ReplicaPlaced",
                       absl::StrCat(Model::ContainerName(replica), " → ", model.NodeName(placement.node), " (",
                                    placement.why, ")"));
+  }
+  if (without_room > 0) {
+    model.waiting_for_room.insert(service.key);
+    service.blocked.push_back(absl::StrCat("pending: no node for ", without_room,
+                                           without_room == 1 ? " replica: " : " replicas: ", excluded));
   }
 }
 

@@ -20,6 +20,20 @@ TEST(PlaceTest, R3_5_SpreadsByDefault) {
   EXPECT_EQ(Place(builder.model(), web).node, NodeId("b"));
 }
 
+TEST(PlaceTest, R3_5_SharesByFreeCapacity) {
+  ModelBuilder builder;
+  Node& a = builder.AddNode("a", 4000);
+  Node& b = builder.AddNode("b", 2000);
+  Service& web = builder.AddService(ModelBuilder::Spec("web"));
+  int64_t on_a = 0;
+  for (int i = 0; i < 6; ++i) {
+    const bool to_a = Place(builder.model(), web).node == NodeId("a");
+    on_a += to_a ? 1 : 0;
+    builder.AddReplica(web, to_a ? a : b, ReplicaState::kReady);
+  }
+  EXPECT_EQ(on_a, 4) << "4 CPU beside 2 CPU";
+}
+
 TEST(PlaceTest, R3_5_BinPackFillsTheFullest) {
   ModelBuilder builder;
   Node& a = builder.AddNode("a");
