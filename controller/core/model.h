@@ -61,6 +61,8 @@ struct Service {
   std::shared_ptr<const ServiceSpec> spec;  // null: unknown (removed before a restart)
   bool retired = false;                     // no longer part of its stack, or the stack is removed
   std::set<ReplicaId> replicas;
+  std::multiset<uint32_t> numbers;  // of the replicas
+  uint32_t lowest_number = 1;       // none below is free
 
   ScalingHistory history;
   std::shared_ptr<const Decision> decision;

@@ -306,7 +306,7 @@ class Loop::Impl {
 
   // The loop's thread only.
   Core core_;
-  std::deque<Event> batch_;
+  std::vector<Event> batch_;
   std::optional<Ready> pending_;  // taken, not yet durable
   Instant tick_at_;
   Instant retry_at_;
@@ -318,7 +318,7 @@ class Loop::Impl {
   mutable std::mutex queue_mutex_;
   std::condition_variable queue_filled_;
   std::condition_variable queue_drained_;
-  std::deque<Event> queue_;
+  std::vector<Event> queue_;
   bool urgent_ = false;     // something in the queue does not wait
   bool lingering_ = false;  // the thread sleeps until `quiet_until_` unless there is something urgent
   bool stopping_ = false;
