@@ -110,7 +110,9 @@ absl::Status Run(const Config& config, const sigset_t& stop_signals) {
   server_options.tls = ToTlsFiles(config);
   server_options.report_interval = config.core.report_interval;
   server_options.secrets = &secrets;
-  server_options.post = [&loop_for_agents](Event event) { loop_for_agents->Post(std::move(event)); };
+  server_options.post = [&loop_for_agents](Event event, bool quiet) {
+    loop_for_agents->Post(std::move(event), quiet);
+  };
   const std::unique_ptr<AgentServer> agents = AgentServer::Create(std::move(server_options));
 
   Loop::Options loop_options;

@@ -122,6 +122,7 @@ class Core::Impl {
       switch (key.kind) {
         case TimerKey::Kind::kNode:
           if (Node* node = model_.FindNode(NodeId(key.first))) {
+            node->armed.reset();
             ReviewNode(model_, *node);
           }
           break;

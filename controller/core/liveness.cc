@@ -310,13 +310,13 @@ void ReviewNode(Model& model, Node& node) {
       node.suspect_since = model.now;
       SetStatus(model, node, NodeStatus::kSuspect);
     }
-    model.WakeNode(node.record.id, lost_at);
+    model.WakeNode(node, lost_at);
     return;
   }
   if (node.heard) {
     SetStatus(model, node, NodeStatus::kUp);
   }
-  model.WakeNode(node.record.id, node.heard ? suspect_at : lost_at);
+  model.WakeNode(node, node.heard ? suspect_at : lost_at);
 }
 
 void NoteTime(Model& model, Instant now) {

@@ -112,7 +112,10 @@ void Model::Load(const StoredState& stored) {
 }
 
 void Model::Index(Replica& replica) {
-  services[replica.record.service].replicas.insert(replica.record.id);
+  Service& service = services[replica.record.service];
+  if (service.replicas.insert(replica.record.id).second) {
+    service.numbers.insert(replica.record.number);
+  }
   if (replica.record.node.value().empty()) {
     return;
   }
@@ -161,12 +164,8 @@ Resources Model::ReservationOf(const ServiceSpec& spec) const {
 }
 
 uint32_t Model::FreeNumber(Service& service) const {
-  std::set<uint32_t> taken = service.taken_numbers;
-  for (const ReplicaId id : service.replicas) {
-    taken.insert(replicas.at(id).record.number);
-  }
-  uint32_t number = 1;
-  while (taken.contains(number)) {
+  uint32_t& number = service.lowest_number;
+  while (service.numbers.contains(number) || service.taken_numbers.contains(number)) {
     ++number;
   }
   return number;
@@ -275,6 +274,8 @@ void Model::Erase(ReplicaId id) {
   }
   Service& service = services.at(key);
   service.replicas.erase(id);
+  service.numbers.erase(service.numbers.find(replica.record.number));
+  service.lowest_number = std::min(service.lowest_number, replica.record.number);
   service.input_changed = true;
   dirty_replicas_.insert(id);
   replicas.erase(id);

@@ -61,6 +61,8 @@ struct Service {
   std::shared_ptr<const ServiceSpec> spec;  // null: unknown (removed before a restart)
   bool retired = false;                     // no longer part of its stack, or the stack is removed
   std::set<ReplicaId> replicas;
+  std::multiset<uint32_t> numbers;  // of the replicas
+  uint32_t lowest_number = 1;       // none below is free
 
   ScalingHistory history;
   std::shared_ptr<const Decision> decision;
@@ -86,15 +88,18 @@ struct Node {
   NodeStatus status = NodeStatus::kNeverSeen;
   std::optional<StreamId> stream;
   StreamId newest_stream;  // also when that one is closed
-  bool reported = false;  // a full report on this stream
-  Instant last_word;      // corrected by the delay (R2.2); the core's start when never heard
-  bool heard = false;     // since the core's start
+  bool reported = false;   // a full report on this stream
+  Instant last_word;       // corrected by the delay (R2.2); the core's start when never heard
+  bool heard = false;      // since the core's start
   Instant suspect_since;
   Instant lost_since;
 
   // R2.2: smallest (receive − send), of the running and of the last five minutes.
   std::array<std::optional<Duration>, 2> smallest_delay;
   Instant delay_window;
+
+  std::optional<Instant> armed;  // when its timer is due; spares the timer table a look per report
+  bool shown_soft = false;       // already among those whose samples changed
 
   Epoch applied_epoch;
   Revision applied_revision;
@@ -258,7 +263,12 @@ class Model {
     WakeAt({TimerKey::Kind::kService, key.stack, key.service}, at);
   }
 
-  void WakeNode(const NodeId& id, Instant at) { WakeAt({TimerKey::Kind::kNode, id.value(), ""}, at); }
+  void WakeNode(Node& node, Instant at) {
+    if (!node.armed || *node.armed > at) {
+      node.armed = at;
+      WakeAt({TimerKey::Kind::kNode, node.record.id.value(), ""}, at);
+    }
+  }
 
   // Timers that ran out, removed.
   std::vector<TimerKey> TakeDue();

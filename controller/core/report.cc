@@ -64,14 +64,13 @@ void NoteFailure(Model& model, Service& service, Node& node, const Replica& repl
                     /*warning=*/true);
 }
 
-void FoldState(Model& model, Node& node, Replica& replica, ReplicaState word) {
+void FoldState(Model& model, Node& node, Service& service, Replica& replica, ReplicaState word) {
   const std::optional<ReplicaState> meaning = Meaning(word);
   if (!meaning || replica.state == ReplicaState::kStopping || replica.record.superseded) {
     return;
   }
   const bool changed = replica.reported != meaning;
   replica.reported = meaning;
-  Service& service = model.services.at(replica.record.service);
   if (replica.state == ReplicaState::kDraining) {
     // Ended by itself: no edge needs to be asked about a process that is not there.
     if (*meaning == ReplicaState::kCompleted || *meaning == ReplicaState::kFailed) {
@@ -130,6 +129,7 @@ void FoldReplicas(Model& model, Node& node, const NodeReport& report, Duration e
     }
   }
   std::set<ReplicaId> listed;
+  Service* last = nullptr;  // neighbours in a report are often of one service
   for (const ReplicaSample& sample : report.replicas) {
     auto it = node.by_handle.find(sample.handle);
     if (it == node.by_handle.end()) {
@@ -141,7 +141,10 @@ void FoldReplicas(Model& model, Node& node, const NodeReport& report, Duration e
     }
     replica.sample = sample;
     replica.sampled = report.now - excess - sample.age;
-    Service& service = model.services.at(replica.record.service);
+    if (last == nullptr || last->key != replica.record.service) {
+      last = &model.services.at(replica.record.service);
+    }
+    Service& service = *last;
     if (!std::exchange(service.shown_soft, true)) {
       model.ShowService(service.key, /*soft=*/true);
     }
@@ -150,7 +153,7 @@ void FoldReplicas(Model& model, Node& node, const NodeReport& report, Duration e
       const Instant due = service.evaluated.value_or(model.started) + service.spec->autoscale->interval;
       model.WakeService(service.key, std::max(model.now, due));
     }
-    FoldState(model, node, replica, sample.state);
+    FoldState(model, node, service, replica, sample.state);
   }
   if (!report.full) {
     return;
@@ -286,7 +289,9 @@ void FoldReport(Model& model, Probes& probes, const NodeReport& report) {
     }
     ReviewSettled(model);
   }
-  model.ShowNode(report.node, /*soft=*/true);
+  if (!std::exchange(node->shown_soft, true)) {
+    model.ShowNode(report.node, /*soft=*/true);
+  }
 }
 
 }  // namespace drover::controller

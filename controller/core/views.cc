@@ -185,6 +185,9 @@ std::shared_ptr<const View> Views::Take(bool at_once) {
     Renew(view->services, model_.services, key, [this](const Service& s) { return MakeService(model_, s); });
   }
   for (const NodeId& id : nodes) {
+    if (Node* node = model_.FindNode(id)) {
+      node->shown_soft = false;
+    }
     Renew(view->nodes, model_.nodes, id, MakeNode);
   }
   for (const std::string& name : std::exchange(model_.stale_stacks, {})) {

@@ -204,7 +204,8 @@ void Server::OnMessage(AgentStream& stream, const v1::AgentMessage& message) {
     case v1::AgentMessage::kReport:
       return OnReport(stream, *node, message.report());
     case v1::AgentMessage::kNeedFull:
-      return options_.post(ToCore(message.need_full(), {.now = Now(), .node = *node, .stream = stream.id()}));
+      return options_.post(ToCore(message.need_full(), {.now = Now(), .node = *node, .stream = stream.id()}),
+                           /*quiet=*/false);
     case v1::AgentMessage::kImageResult:
       return requests_.Answer(*node, message.image_result());
     case v1::AgentMessage::kChunk:
@@ -239,12 +240,13 @@ void Server::OnHello(AgentStream& stream, const v1::Hello& hello) {
   stream.set_node(event->node);
   Log(LogLevel::kInfo, "agent connected",
       {{"node", event->node.value()}, {"name", event->name}, {"peer", stream.peer()}});
-  options_.post(*std::move(event));
+  options_.post(*std::move(event), /*quiet=*/false);
 }
 
 void Server::OnReport(AgentStream& stream, const NodeId& node, const v1::Report& report) {
   std::vector<std::string> faults;
-  options_.post(ToCore(report, {.now = Now(), .node = node, .stream = stream.id()}, faults));
+  options_.post(ToCore(report, {.now = Now(), .node = node, .stream = stream.id()}, faults),
+                /*quiet=*/!stream.IsNews(report));
   if (!faults.empty()) {
     Log(LogLevel::kWarning, "malformed report", {{"node", node.value()}, {"fault", faults.front()}});
   }
@@ -276,7 +278,7 @@ void Server::OnClosed(AgentStream& stream) {
   }
   if (!stopping) {
     Log(LogLevel::kInfo, "agent disconnected", {{"node", node->value()}});
-    options_.post(NodeDisconnected{.now = Now(), .node = *node, .stream = stream.id()});
+    options_.post(NodeDisconnected{.now = Now(), .node = *node, .stream = stream.id()}, /*quiet=*/false);
   }
 }
 

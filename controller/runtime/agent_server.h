@@ -31,7 +31,8 @@ class AgentServer : public AgentLink {
     Duration hello_timeout = absl::Seconds(5);       // from connect to Hello
     Duration heartbeat_interval = absl::Seconds(1);  // to nodes with singletons (R7.2)
     const SecretContents* secrets = nullptr;         // not owned; null: none
-    std::function<void(Event)> post;                 // thread-safe; to the loop
+    // Thread-safe; to the loop. `quiet`: a report that says nothing but newer samples.
+    std::function<void(Event, bool quiet)> post;
   };
 
   static std::unique_ptr<AgentServer> Create(Options options);

@@ -82,6 +82,24 @@ bool AgentStream::PeerIs(const NodeId& node) const {
   return false;
 }
 
+bool AgentStream::IsNews(const v1::Report& report) {
+  const v1::ReplicaColumns& rows = report.replicas();
+  const auto same = [](const auto& a, const std::vector<uint32_t>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end());
+  };
+  const bool seen = report.applied_epoch() == seen_.epoch && report.applied_revision() == seen_.revision &&
+                    same(rows.handle(), seen_.handles) && same(rows.state(), seen_.states);
+  if (!seen) {
+    seen_.epoch = report.applied_epoch();
+    seen_.revision = report.applied_revision();
+    seen_.handles.assign(rows.handle().begin(), rows.handle().end());
+    seen_.states.assign(rows.state().begin(), rows.state().end());
+  }
+  return !seen || report.full() || rows.detail_size() > 0 || report.queues_size() > 0 || report.has_edge() ||
+         report.stops_size() > 0 || report.events_size() > 0 || report.unknown_size() > 0 ||
+         report.stuck_size() > 0 || report.removed_size() > 0 || report.has_capacity();
+}
+
 void AgentStream::OnReadDone(bool ok) {
   if (!ok) {
     Close(grpc::Status::OK);

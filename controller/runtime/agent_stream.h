@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "controller/core/event.h"
 #include "drover/v1/agent.grpc.pb.h"
@@ -56,6 +57,9 @@ class AgentStream : public grpc::ServerBidiReactor<v1::AgentMessage, v1::Control
   // latter also as drover-node:ID. Without TLS nothing is named: false.
   bool PeerIs(const NodeId& node) const;
 
+  // Does the report say anything beside newer samples of what was there before? From OnMessage only.
+  bool IsNews(const v1::Report& report);
+
   // Address of the peer, for logs.
   std::string peer() const { return context_->peer(); }
 
@@ -77,6 +81,16 @@ class AgentStream : public grpc::ServerBidiReactor<v1::AgentMessage, v1::Control
   grpc::CallbackServerContext* const context_;
   std::shared_ptr<AgentStream> self_;
   v1::AgentMessage incoming_;  // reused for every message
+
+  // Of the last report.
+  struct Seen {
+    uint64_t epoch = 0;
+    uint64_t revision = 0;
+    std::vector<uint32_t> handles;
+    std::vector<uint32_t> states;
+  };
+
+  Seen seen_;
 
   mutable std::mutex mutex_;
   std::optional<NodeId> node_;

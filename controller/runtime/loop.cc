@@ -68,7 +68,8 @@ class Loop::Impl {
     published_.notify_all();
   }
 
-  void Post(Event event) {
+  void Post(Event event, bool quiet) {
+    bool wake = false;
     {
       std::unique_lock lock(queue_mutex_);
       queue_drained_.wait(lock, [this] { return queue_.size() < options_.queue_limit || stopping_; });
@@ -76,8 +77,12 @@ class Loop::Impl {
         return;
       }
       queue_.push_back(std::move(event));
+      urgent_ = urgent_ || !quiet || queue_.size() * 2 >= options_.queue_limit;
+      wake = urgent_ || !lingering_;
     }
-    queue_filled_.notify_one();
+    if (wake) {
+      queue_filled_.notify_one();
+    }
   }
 
   absl::StatusOr<Reply> Call(Event event, Duration timeout) {
@@ -90,7 +95,7 @@ class Loop::Impl {
       calls_[request] = call;
     }
     DROVER_CHECK(SetRequest(event, request));
-    Post(std::move(event));
+    Post(std::move(event), /*quiet=*/false);
     std::unique_lock lock(calls_mutex_);
     replied_.wait_for(lock, absl::ToChronoNanoseconds(timeout), [&] { return call->result.has_value(); });
     calls_.erase(request);
@@ -158,9 +163,16 @@ class Loop::Impl {
   // Waits for events, `until` or the end, and moves all queued events to `batch_`. True: the end.
   bool TakeBatch(Instant until) {
     std::unique_lock lock(queue_mutex_);
-    const Duration wait = std::max(until - Now(), absl::ZeroDuration());
-    queue_filled_.wait_for(lock, absl::ToChronoNanoseconds(wait),
-                           [this] { return !queue_.empty() || stopping_; });
+    const auto wait = [&](Instant at, const auto& awake) {
+      const Duration left = std::max(at - Now(), absl::ZeroDuration());
+      queue_filled_.wait_for(lock, absl::ToChronoNanoseconds(left), awake);
+    };
+    lingering_ = true;
+    wait(std::min(until, quiet_until_), [this] { return urgent_ || stopping_; });
+    lingering_ = false;
+    wait(until, [this] { return !queue_.empty() || stopping_; });
+    quiet_until_ = Now() + options_.quiet_interval;
+    urgent_ = false;
     std::swap(batch_, queue_);
     const bool stop = stopping_;
     lock.unlock();
@@ -294,10 +306,11 @@ class Loop::Impl {
 
   // The loop's thread only.
   Core core_;
-  std::deque<Event> batch_;
+  std::vector<Event> batch_;
   std::optional<Ready> pending_;  // taken, not yet durable
   Instant tick_at_;
   Instant retry_at_;
+  Instant quiet_until_;  // before it quiet events alone are not looked at
   Duration retry_after_;
   bool store_failing_ = false;
   std::shared_ptr<const View> view_before_failure_;
@@ -305,7 +318,9 @@ class Loop::Impl {
   mutable std::mutex queue_mutex_;
   std::condition_variable queue_filled_;
   std::condition_variable queue_drained_;
-  std::deque<Event> queue_;
+  std::vector<Event> queue_;
+  bool urgent_ = false;     // something in the queue does not wait
+  bool lingering_ = false;  // the thread sleeps until `quiet_until_` unless there is something urgent
   bool stopping_ = false;
 
   mutable std::mutex published_mutex_;
@@ -328,7 +343,7 @@ Loop::Loop(Options options, StateStore* store, StateStore::Opened opened, uint64
 
 Loop::~Loop() = default;
 
-void Loop::Post(Event event) { impl_->Post(std::move(event)); }
+void Loop::Post(Event event, bool quiet) { impl_->Post(std::move(event), quiet); }
 
 absl::StatusOr<Reply> Loop::Call(Event event, Duration timeout) {
   return impl_->Call(std::move(event), timeout);

@@ -30,6 +30,8 @@ class Loop {
     CoreOptions core;
     size_t queue_limit = 65536;  // events; Post blocks beyond it
     size_t events_kept = 10000;  // for GET /v1/events
+    // Quiet events wake the core's thread at most this often; one after a pause is not held up.
+    Duration quiet_interval = absl::Milliseconds(20);
     // Called on the loop's thread with every order once its record is durable.
     std::function<void(Order)> send;
   };
@@ -39,8 +41,9 @@ class Loop {
   // Stops and joins.
   ~Loop();
 
-  // Thread-safe. Blocks while the queue is full.
-  void Post(Event event);
+  // Thread-safe. Blocks while the queue is full. `quiet`: nothing but newer samples, which need no
+  // decision at once; among others of its kind it waits for up to `quiet_interval`.
+  void Post(Event event, bool quiet = false);
 
   // Posts an operator's event (its `request` is filled in) and waits for the Reply;
   // DeadlineExceeded after `timeout`.

@@ -25,7 +25,7 @@ class AgentServerTest : public ::testing::Test {
     options.listen = "127.0.0.1:0";
     options.heartbeat_interval = absl::Milliseconds(50);
     options.secrets = &secrets_;
-    options.post = [this](Event event) {
+    options.post = [this](Event event, bool /*quiet*/) {
       const std::lock_guard lock(mutex_);
       events_.push_back(std::move(event));
       changed_.notify_all();

@@ -291,6 +291,25 @@ TEST_F(LoopTest, PostBlocksWhileTheQueueIsFull) {
   ASSERT_TRUE(script_.Wait([&] { return script_.Count<NeedFull>() == 100; }));
 }
 
+TEST_F(LoopTest, QuietEventsAreTakenTogetherAndAnUrgentOneBringsThemAlong) {
+  Loop::Options options;
+  options.quiet_interval = absl::Seconds(20);
+  const auto loop = MakeLoop(options);
+  loop->Post(NodeReport{}, /*quiet=*/true);
+  ASSERT_TRUE(script_.Wait([&] { return script_.Count<NodeReport>() == 1; }));
+  const Instant posted = Now();
+  for (int i = 0; i < 1000; ++i) {
+    loop->Post(NodeReport{}, /*quiet=*/true);
+  }
+  loop->Post(NeedFull{});
+  ASSERT_TRUE(script_.Wait([&] { return script_.Count<NeedFull>() == 1; }));
+  // Beside the first one and the urgent one only ticks, one a second, look at the queue.
+  const int64_t ticks = absl::ToInt64Seconds(Now() - posted) + 2;
+  const std::lock_guard lock(script_.mutex);
+  EXPECT_EQ(script_.Count<NodeReport>(), 1001U);
+  EXPECT_LE(script_.taken, 2 + ticks);
+}
+
 TEST_F(LoopTest, EndFinishesWhatWasPosted) {
   ReadyAfter<NeedFull>(WithChange());
   auto loop = MakeLoop();
