@@ -81,7 +81,7 @@ function(drover_test name)
     add_dependencies(unit_tests ${name})
   endif()
   drover_setup(${name} PCH ${ARG_PCH} DEPS ${ARG_DEPS} GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}."
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES TEST_PREFIX "${name}."
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
     PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 120)
 endfunction()
