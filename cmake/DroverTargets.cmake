@@ -2,7 +2,8 @@
 #
 #   drover_library(NAME SOURCES a.cc b.cc DEPS x y [PCH base|grpc|test])
 #   drover_program(NAME SOURCES main.cc DEPS x y [PCH ...])        -> bin/NAME
-#   drover_test(NAME SOURCES a_test.cc DEPS x y [LABELS unit])     -> bin/NAME, one ctest entry a test case
+#   drover_test(NAME SOURCES a_test.cc DEPS x y [LABELS unit] [LOCK what])  -> bin/NAME, one ctest entry a test case;
+#                                                                     with LOCK no two of the same lock at a time
 #
 # One static library per row of the include rules (docs/ARCHITECTURE.md): a forbidden include
 # usually fails to link before tests/tidy names it.
@@ -72,7 +73,7 @@ endfunction()
 add_custom_target(unit_tests)
 
 function(drover_test name)
-  cmake_parse_arguments(ARG "" "PCH" "SOURCES;DEPS;LABELS;ENVIRONMENT" ${ARGN})
+  cmake_parse_arguments(ARG "" "PCH;LOCK" "SOURCES;DEPS;LABELS" ${ARGN})
   if(NOT ARG_PCH)
     set(ARG_PCH test)
   endif()
@@ -81,7 +82,10 @@ function(drover_test name)
     add_dependencies(unit_tests ${name})
   endif()
   drover_setup(${name} PCH ${ARG_PCH} DEPS ${ARG_DEPS} GTest::gmock GTest::gtest_main)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX "${name}."
+  if(ARG_LOCK)
+    set(lock RESOURCE_LOCK ${ARG_LOCK})
+  endif()
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES TEST_PREFIX "${name}."
     WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
-    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 120)
+    PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT 120 ${lock})
 endfunction()

@@ -119,7 +119,7 @@ class BadInputTest(E2eTest):
             wait("the queue is read again", lambda: "WRONGPASS" not in c.drover("why", f"{c.stack}/thumbnailer").stdout, 40)
 
     def test_dockerd_gone_and_back(self):
-        with Lab("gone", 1) as lab, Cluster("gone", lab=lab) as c:
+        with Lab(1) as lab, Cluster("gone", lab=lab) as c:
             lab.load_examples()
             c.controller_config["tls"] = "off"
             c.start_controller()

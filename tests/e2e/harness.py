@@ -5,6 +5,7 @@ Environment: DROVER_BIN (default build/release/bin) has the programs under test;
 everything running after a failure. Python's standard library only.
 """
 import contextlib
+import fcntl
 import json
 import os
 import shutil
@@ -30,6 +31,10 @@ os.environ["PATH"] += ":/usr/sbin:/sbin"
 
 class Failure(AssertionError):
     pass
+
+
+class TooLong(BaseException):
+    """Not an Exception, so that no wait() takes it for "not yet"."""
 
 
 def run(*args, check=True, timeout=120, **kwargs):
@@ -423,20 +428,24 @@ class Cluster:
 
 
 class Lab:
-    """Hosts of tests/lab, a lab of this test's own; `with Lab("name", 2) as lab:` removes it."""
+    """Hosts of tests/lab; `with Lab(2) as lab:` removes them. There is one such lab at a time on a machine: another
+    test waits for its turn, and what a killed one left behind goes first."""
 
-    def __init__(self, name, hosts, net="198.19"):
+    def __init__(self, hosts, net="198.19"):
         self.tool = os.path.join(ROOT, "tests/lab/lab")
-        self.env = {"LAB_NAME": f"e2e{name}", "LAB_NET": net, "LAB_DIR": f"/var/tmp/drover-lab-{name}"}
-        self.hosts, self.net = hosts, net
+        self.env = {"LAB_NAME": "drovere2e", "LAB_NET": net, "LAB_DIR": "/var/tmp/drover-e2e-lab"}
+        self.hosts, self.net, self.turn = hosts, net, None
 
     def __enter__(self):
+        self.turn = open("/var/tmp/drover-e2e-lab.lock", "w")
+        fcntl.flock(self.turn, fcntl.LOCK_EX)
         self.run("down", check=False)
         self.run("up", self.hosts)
         return self
 
     def __exit__(self, *_):
         self.run("down", check=False)
+        self.turn.close()
 
     def run(self, *args, **kwargs):
         return run(self.tool, *args, env={**os.environ, **self.env}, **kwargs)
@@ -489,7 +498,15 @@ class E2eTest(unittest.TestCase):
 
 
 def main():
-    """Runs the test named on the command line (or all of the file); 77 when it was skipped."""
+    """Runs the test named on the command line (or all of the file); 77 when it was skipped. After
+    DROVER_E2E_SECONDS it fails like any other, with what a person would look at, and tidies up."""
+    limit = int(os.environ.get("DROVER_E2E_SECONDS", "0"))
+
+    def too_long(*_):
+        raise TooLong(f"the test is not done after {limit} s")
+
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(limit)
     program = unittest.main(module="__main__", verbosity=2, exit=False)
     if not program.result.wasSuccessful():
         sys.exit(1)

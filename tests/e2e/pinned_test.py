@@ -13,7 +13,7 @@ def database(image="drover/example-web:1"):
 
 class PinnedTest(E2eTest):
     def test_its_host_killed_there_is_no_second_one(self):
-        with Lab("pin", 2) as lab, Cluster("pin", lab=lab) as c:
+        with Lab(2) as lab, Cluster("pin", lab=lab) as c:
             lab.load_examples()
             c.controller_config["tls"] = "off"
             c.start_controller()

@@ -9,7 +9,7 @@ IDS = {"big": "00000000000000b1", "small": "00000000000000b2"}
 
 class PlacementTest(E2eTest):
     def test_replicas_are_shared_by_free_capacity_and_the_rest_waits(self):
-        with Lab("place", 2) as lab, Cluster("place", lab=lab) as c:
+        with Lab(2) as lab, Cluster("place", lab=lab) as c:
             lab.load_examples()
             tls = make_certificates(os.path.join(c.dir, "tls"), {
                 "controller": [f"IP:{lab.addr(0)}", "IP:127.0.0.1", "DNS:localhost"],

@@ -26,14 +26,17 @@ class QueueTest(E2eTest):
         with Cluster("inhand") as c:
             c.start(edge=False)
             c.up({"thumbnailer": c.worker(minimum=1, maximum=4, per_replica=1, down="1s")}, **{"x-queues": c.queue()})
-            c.redis.push(4, job_ms=300, prefix="short-")
-            c.wait_service("thumbnailer", 30, desired=4)
-            c.redis.push(4, job_ms=8000, prefix="long-")
+            c.drover("scale", f"{c.stack}/thumbnailer=4", "--hold", "1h")
             c.wait_service("thumbnailer", 30, ready=4)
-            wait("all jobs are done", lambda: c.redis.jobs()["done"] == 8, 60)
-            c.wait_service("thumbnailer", 60, desired=1, ready=1, draining=0)
-            jobs = c.redis.jobs()
-            self.assertEqual((8, 0, 0), (jobs["done"], jobs["repeated"], jobs["lost"]))
+            c.redis.push(4, job_ms=25000)  # shorter than stop_grace_period
+            wait("each of four has a job in hand", lambda: c.redis.jobs()["held"] == 4, 20)
+            c.drover("scale", f"{c.stack}/thumbnailer=1", "--hold", "1h")
+            c.wait_service("thumbnailer", 10, desired=1, draining=3)
+            self.assertEqual(4, c.redis.jobs()["held"], "ordered to stop with their jobs in hand")
+            c.wait_service("thumbnailer", 60, ready=1, draining=0)
+            wait("all jobs are done", lambda: c.redis.jobs()["done"] == 4, 30)
+            wait("one container is left", lambda: len(c.containers("thumbnailer")) == 1)
+            self.assertEqual({"pushed": 4, "waiting": 0, "held": 0, "done": 4, "repeated": 0, "lost": 0}, c.redis.jobs())
 
 
 if __name__ == "__main__":

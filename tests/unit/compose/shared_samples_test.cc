@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <ostream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -24,6 +25,9 @@ struct Sample {
   std::vector<std::string> env_files;
   size_t services;                       // 0: refused
   std::vector<std::string> faults = {};  // each once, in order
+
+  // What the names of the tests end with; without it, bytes.
+  friend void PrintTo(const Sample& sample, std::ostream* out) { *out << absl::StrJoin(sample.files, "+"); }
 };
 
 class SharedSamplesTest : public testing::TestWithParam<Sample> {};

@@ -127,6 +127,9 @@ struct RoutedCase {
   ReplicaState state;
   bool listed;
   bool drain;
+
+  // What the names of the tests end with; without it, bytes.
+  friend void PrintTo(const RoutedCase& routed, std::ostream* out) { *out << ToString(routed.state); }
 };
 
 class RoutedTest : public testing::TestWithParam<RoutedCase> {};
