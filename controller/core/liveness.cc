@@ -33,6 +33,15 @@ Instant LostAt(const Model& model, const Node& node) {
   return std::max(by_silence, model.gap_at + patience);
 }
 
+// Which nodes can measure has changed.
+void ReviewQueues(Model& model) {
+  for (const auto& [name, stack] : model.stacks) {
+    for (const QueueSpec& queue : stack.record.spec.queues) {
+      model.ReviewQueue(name, queue.name);
+    }
+  }
+}
+
 void SetStatus(Model& model, Node& node, NodeStatus status) {
   if (node.status == status) {
     return;
@@ -71,11 +80,7 @@ void SetStatus(Model& model, Node& node, NodeStatus status) {
     model.BackendsChanged(key);
     model.ShowService(key);
   }
-  for (const auto& [name_of_stack, stack] : model.stacks) {
-    for (const QueueSpec& queue : stack.record.spec.queues) {
-      model.ReviewQueue(name_of_stack, queue.name);
-    }
-  }
+  ReviewQueues(model);
   if (status == NodeStatus::kUp) {
     model.RoomChanged();
   }
@@ -255,6 +260,7 @@ void Connect(Model& model, const NodeConnected& hello, std::vector<Order>& order
   orders.push_back({hello.node, hello.stream, Welcome{model.cluster, model.epoch, model.settled}});
   model.AssignmentChanged(hello.node);
   model.ProbesChanged(hello.node);
+  ReviewQueues(model);  // also when it was away too briefly to be suspect
   model.EdgesChanged();
   model.RoomChanged();
   model.ShowNode(hello.node);

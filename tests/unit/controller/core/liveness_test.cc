@@ -155,5 +155,23 @@ TEST(LivenessTest, R2_5_AWholeZoneIsMassSilence) {
   EXPECT_TRUE(model.mass_hold_until.has_value()) << "all of zone east";
 }
 
+TEST(LivenessTest, AQuickReconnectHasItsQueuesReviewed) {
+  ModelBuilder builder;
+  Model& model = builder.model();
+  Node& node = builder.AddNode("a");
+  Stack& stack = model.stacks["shop"];
+  stack.record.name = "shop";
+  stack.record.spec.queues.emplace_back().name = "thumbs";
+  model.TakeQueues();
+  NodeConnected hello;
+  hello.now = model.now;
+  hello.node = node.record.id;
+  hello.stream = StreamId(100);
+  std::vector<Order> orders;
+  Connect(model, hello, orders);
+  EXPECT_EQ(node.status, NodeStatus::kUp);
+  EXPECT_TRUE(model.TakeQueues().contains({"shop", "thumbs"}));
+}
+
 }  // namespace
 }  // namespace drover::controller
