@@ -15,6 +15,9 @@
 namespace drover::controller {
 namespace {
 
+// Of one service, before reports and other services have their turn: placing thousands takes seconds.
+constexpr int64_t kPlacedAtOnce = 256;
+
 std::vector<ReplicaId> Ids(const Service& service) {
   return {service.replicas.begin(), service.replicas.end()};
 }
@@ -120,6 +123,7 @@ void PlacePending(Model& model, Service& service, std::vector<Choice>* choices) 
   });
   std::string excluded;
   int64_t without_room = 0;
+  int64_t placed = 0;
   for (const ReplicaId id : ids) {
     Replica& replica = model.replicas.at(id);
     if (replica.state != ReplicaState::kPending) {
@@ -128,6 +132,10 @@ void PlacePending(Model& model, Service& service, std::vector<Choice>* choices) 
     if (!Model::IsCurrent(service, replica)) {
       model.Erase(id);
       continue;
+    }
+    if (placed == kPlacedAtOnce) {
+      model.WakeService(service.key, model.now);
+      break;
     }
     Placement placement;
     if (without_room == 0) {
@@ -139,6 +147,7 @@ void PlacePending(Model& model, Service& service, std::vector<Choice>* choices) 
       ++without_room;
       continue;
     }
+    ++placed;
     Node& node = model.nodes.at(placement.node);
     model.Bind(replica, node, std::move(placement.ports));
     if (service.spec->pinned() && service.record.data_node.value().empty()) {
