@@ -44,7 +44,8 @@ struct VerbOptions {
   std::vector<std::string> options;
 };
 
-void Collect(const CLI::App& app, const std::string& path, std::vector<VerbOptions>* out) {
+// `path` by value: the caller's may lie in `out`, which grows.
+void Collect(const CLI::App& app, std::string path, std::vector<VerbOptions>* out) {
   for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
     VerbOptions options{.path = absl::StrCat(path, path.empty() ? "" : " ", verb->get_name()),
                         .text = verb->get_description(),
