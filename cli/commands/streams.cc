@@ -321,6 +321,7 @@ void AddExec(Verbs& verbs) {
   verb->add_option("-e,--env", exec->environment, "NAME=value for the command")
       ->expected(1)
       ->take_all()
+      ->allow_extra_args(false)  // else the words after it are values, too
       ->type_name("ENV");
   verb->add_option("-u,--user", exec->user, "user in the container")->type_name("USER");
   verb->add_option("-w,--workdir", exec->working_dir, "directory in the container")->type_name("DIR");

@@ -322,6 +322,9 @@ TEST_F(CommandsTest, ExecPassesTheExitCodeOn) {
   fake_.AnswerStream("POST /v1/exec", {&out});
   Drover({"exec", "shop/web", "--", "x"});
   EXPECT_THAT(Drover({"exec", "shop/web", "--", "x"}).err, HasSubstr("its exit code is unknown"));
+  EXPECT_THAT(Drover({"exec", "-e", "A=b", "-e", "C=d", "shop/web", "x"}).err,
+              HasSubstr("its exit code is unknown"))
+      << "-e takes one word";
   EXPECT_THAT(Drover({"exec", "shop/web"}).err, HasSubstr("no command is given; write it after --"));
   EXPECT_THAT(Drover({"exec", "shop/db", "--", "x"}).err, HasSubstr("no replica of shop/db is running"));
 }
