@@ -36,7 +36,9 @@ def main():
     with Cluster("cost") as c:
         c.start(redis=False, edge=False)
         c.up({"web": {"image": "drover/example-web:1", "pull_policy": "never",
-                      "deploy": {"replicas": args.replicas, "resources": {"reservations": {"cpus": "0.01", "memory": "8M"}}}}})
+                      "deploy": {"resources": {"reservations": {"cpus": "0.01", "memory": "8M"}},
+                                 # Scaled by CPU: the agent measures each replica, as it does where it earns its keep.
+                                 "x-autoscale": {"min": args.replicas, "max": args.replicas + 1, "signals": [{"cpu": "60%"}]}}}})
         c.wait_service("web", 120, ready=args.replicas)
         port = free_port()
         exporter = Process("node-exporter", ["prometheus-node-exporter", f"--web.listen-address=127.0.0.1:{port}"],
