@@ -276,9 +276,10 @@ class Link::Impl {
       if (queue_.empty() && !regular && !news) {
         Instant until = news_ ? std::min(next, last + kNewsGap) : next;
         auto wait = std::chrono::microseconds(absl::ToInt64Microseconds(until - now) + 100);
-        wake_.wait_for(lock, wait, [&] {
-          return stop_ || !connected_ || !queue_.empty() || (news_ && Now() - last >= kNewsGap);
-        });
+        // News that come within the gap end this wait too: the next one is only as long as the gap.
+        const bool had_news = news_;
+        wake_.wait_for(lock, wait,
+                       [&] { return stop_ || !connected_ || !queue_.empty() || (news_ && !had_news); });
         continue;
       }
       bool is_report = regular || news;
