@@ -11,6 +11,10 @@
 namespace drover::controller {
 namespace {
 
+Reply ReplyTo(RequestId request) {
+  return {.request = request, .status = absl::OkStatus(), .message = "", .plan = {}, .revision = 0};
+}
+
 const ServiceSpec* FindSpec(const StackSpec& stack, const std::string& name) {
   for (const ServiceSpec& spec : stack.services) {
     if (spec.name == name) {
@@ -268,8 +272,7 @@ Plan MakePlan(const StackRecord* before, const StackSpec& after) {
 }
 
 Reply Answer(Model& model, const ApplyStack& request) {
-  Reply reply{
-      .request = request.request, .status = absl::OkStatus(), .message = "", .plan = {}, .revision = 0};
+  Reply reply = ReplyTo(request.request);
   auto known = model.stacks.find(request.spec.name);
   const StackRecord* before = known == model.stacks.end() ? nullptr : &known->second.record;
   if (before != nullptr && before->removing) {
@@ -303,8 +306,7 @@ Reply Answer(Model& model, const ApplyStack& request) {
 }
 
 Reply Answer(Model& model, const RemoveStack& request) {
-  Reply reply{
-      .request = request.request, .status = absl::OkStatus(), .message = "", .plan = {}, .revision = 0};
+  Reply reply = ReplyTo(request.request);
   auto it = model.stacks.find(request.stack);
   if (it == model.stacks.end()) {
     reply.status = absl::NotFoundError(absl::StrCat("there is no stack ", request.stack));
@@ -334,8 +336,7 @@ Reply Answer(Model& model, const RemoveStack& request) {
 }
 
 Reply Answer(Model& model, const ScaleService& request) {
-  Reply reply{
-      .request = request.request, .status = absl::OkStatus(), .message = "", .plan = {}, .revision = 0};
+  Reply reply = ReplyTo(request.request);
   Service* service = FindLive(model, request.service, reply);
   if (service == nullptr) {
     return reply;
@@ -367,8 +368,7 @@ Reply Answer(Model& model, const ScaleService& request) {
 }
 
 Reply Answer(Model& model, const PauseService& request) {
-  Reply reply{
-      .request = request.request, .status = absl::OkStatus(), .message = "", .plan = {}, .revision = 0};
+  Reply reply = ReplyTo(request.request);
   Service* service = FindLive(model, request.service, reply);
   if (service == nullptr) {
     return reply;
@@ -391,8 +391,7 @@ Reply Answer(Model& model, const PauseService& request) {
 }
 
 Reply Answer(Model& model, const ResumeService& request) {
-  Reply reply{
-      .request = request.request, .status = absl::OkStatus(), .message = "", .plan = {}, .revision = 0};
+  Reply reply = ReplyTo(request.request);
   Service* service = FindLive(model, request.service, reply);
   if (service == nullptr) {
     return reply;

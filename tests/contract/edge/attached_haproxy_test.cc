@@ -16,6 +16,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/contract/edge/http_load.h"
+#include "tests/support/missing.h"
 
 namespace drover::agent {
 namespace {
@@ -30,7 +31,7 @@ class AttachedHaproxy : public ::testing::Test {
   void SetUp() override {
     const absl::StatusOr<std::string> program = FindProgram("haproxy");
     if (!program.ok()) {
-      GTEST_SKIP() << "haproxy is not installed";
+      DROVER_MISSING("haproxy is not installed");
     }
     char path[] = "/tmp/drover-attach-XXXXXX";
     dir_ = mkdtemp(path);

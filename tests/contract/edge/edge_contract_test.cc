@@ -21,6 +21,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/contract/edge/http_load.h"
+#include "tests/support/missing.h"
 
 namespace drover::agent {
 namespace {
@@ -55,7 +56,7 @@ class EdgeContract : public ::testing::TestWithParam<Adapter> {
  protected:
   void SetUp() override {
     if (!FindProgram(GetParam().program).ok()) {
-      GTEST_SKIP() << GetParam().program << " is not installed";
+      DROVER_MISSING(std::string(GetParam().program) + " is not installed");
     }
     dir_ = TemporaryDir();
     Make();
@@ -403,7 +404,7 @@ TEST_P(EdgeContract, R6_5_ReplacingReplicasLosesNothingAndReloadsNothing) {
 TEST(ManagedHaproxyTest, R6_4_ARefusedFileNeverTouchesWhatRuns) {
   const absl::StatusOr<std::string> program = FindProgram("haproxy");
   if (!program.ok()) {
-    GTEST_SKIP() << "haproxy is not installed";
+    DROVER_MISSING("haproxy is not installed");
   }
   HaproxyOptions options;
   options.dir = TemporaryDir();

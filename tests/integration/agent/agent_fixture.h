@@ -14,6 +14,7 @@
 #include "agent/runtime/agent.h"
 #include "tests/integration/agent/docker_fixture.h"
 #include "tests/integration/agent/fake_controller.h"
+#include "tests/support/missing.h"
 
 namespace drover::agent {
 
@@ -23,7 +24,7 @@ class AgentTest : public ::testing::Test {
  protected:
   void SetUp() override {
     if (std::string missing = DockerMissing(); !missing.empty()) {
-      GTEST_SKIP() << missing;
+      DROVER_MISSING(missing);
     }
     stack_ = UniqueStack();
     std::string pattern = "/tmp/drover-agent-test-XXXXXX";

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/integration/agent/agent_fixture.h"
+#include "tests/support/missing.h"
 
 namespace drover::agent {
 namespace {
@@ -182,7 +183,7 @@ TEST_F(AgentTest, StaticStability_ControllerAwayEverythingGoesOn) {
 TEST_F(AgentTest, R3_8_AnEngineThatGoesAwayIsSaidAndRecoveredFrom) {
   PrivateDockerd dockerd;
   if (!dockerd.Start()) {
-    GTEST_SKIP() << "a private dockerd cannot be started here";
+    DROVER_MISSING("a private dockerd cannot be started here");
   }
   config_.docker_socket = dockerd.socket();
   StartAgent();

@@ -10,6 +10,7 @@
 #include "agent/runtime/docker/client.h"
 #include "agent/runtime/docker/create_body.h"
 #include "tests/integration/agent/docker_fixture.h"
+#include "tests/support/missing.h"
 
 namespace drover::agent::docker {
 namespace {
@@ -22,7 +23,7 @@ class DockerClientTest : public ::testing::Test {
  protected:
   void SetUp() override {
     if (std::string missing = DockerMissing(); !missing.empty()) {
-      GTEST_SKIP() << missing;
+      DROVER_MISSING(missing);
     }
     stack_ = UniqueStack();
     absl::StatusOr<EngineVersion> version = client_.Negotiate();
