@@ -1,12 +1,11 @@
 #include "controller/core/place.h"
 
 #include <algorithm>
-#include <map>
-#include <tuple>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "common/check.h"
 #include "controller/core/ports.h"
 
 namespace drover::controller {
@@ -105,65 +104,81 @@ std::string WhyNot(const Model& model, const Service& service, const Node& node)
   return "";
 }
 
-Placement Place(const Model& model, const Service& service) {
-  const ServiceSpec& spec = *service.spec;
-  std::map<NodeId, int64_t> count;
-  std::map<NodeId, int64_t> failed;
+Placer::Placer(const Model& model, const Service& service)
+    : model_(model), service_(service), need_(model.ReservationOf(*service.spec)) {
+  auto image = model.image_nodes.find(service.spec->image_id);
+  image_nodes_ = image == model.image_nodes.end() ? nullptr : &image->second;
   for (const ReplicaId id : service.replicas) {
     const Replica& replica = model.replicas.at(id);
     if (replica.state == ReplicaState::kFailed) {
-      ++failed[replica.record.node];
+      ++failed_[replica.record.node];
     } else {
-      ++count[replica.record.node];
+      ++here_[replica.record.node];
     }
   }
-  auto image = model.image_nodes.find(spec.image_id);
-  const std::set<NodeId>* having = image == model.image_nodes.end() ? nullptr : &image->second;
-
-  const Resources need = model.ReservationOf(spec);
-  using Score = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t>;  // smaller is better
-  const Node* best = nullptr;
-  Score best_score;
-  std::vector<std::string> reasons;
-  size_t left_out = 0;
   for (const auto& [id, node] : model.nodes) {
-    if (std::string reason = WhyNot(model, service, node); !reason.empty()) {
-      if (reasons.size() < kReasonsShown) {
-        reasons.push_back(absl::StrCat(model.NodeName(id), ": ", reason));
-      }
-      ++left_out;
-      continue;
-    }
-    const auto number = [&id = id](const std::map<NodeId, int64_t>& map) {
-      auto it = map.find(id);
-      return it == map.end() ? int64_t{0} : it->second;
-    };
-    const int64_t lacks_image = having != nullptr && !having->contains(id) ? 1 : 0;
-    const int64_t fullness = Fullness(node);
-    const int64_t here = number(count);
-    const Score score = spec.bin_pack ? Score(number(failed), lacks_image, -fullness, 0, 0)
-                                      : Score(number(failed), lacks_image, std::min<int64_t>(here, 1),
-                                              PartWithOneMore(node, need, here), fullness);
-    if (best == nullptr || score < best_score) {
-      best = &node;
-      best_score = score;
-    }
+    Rank(node);
   }
+}
+
+void Placer::Rank(const Node& node) {
+  if (!WhyNot(model_, service_, node).empty()) {
+    return;
+  }
+  const auto number = [&node](const std::map<NodeId, int64_t>& map) {
+    auto it = map.find(node.record.id);
+    return it == map.end() ? int64_t{0} : it->second;
+  };
+  const int64_t lacks_image = image_nodes_ != nullptr && !image_nodes_->contains(node.record.id) ? 1 : 0;
+  const int64_t fullness = Fullness(node);
+  const int64_t here = number(here_);
+  const Score score = service_.spec->bin_pack
+                          ? Score(number(failed_), lacks_image, -fullness, 0, 0)
+                          : Score(number(failed_), lacks_image, std::min<int64_t>(here, 1),
+                                  PartWithOneMore(node, need_, here), fullness);
+  order_.emplace(score, node.record.id);
+}
+
+Placement Placer::Best() const {
   Placement placement;
-  placement.excluded = absl::StrJoin(reasons, "; ");
-  if (left_out > reasons.size()) {
-    absl::StrAppend(&placement.excluded, "; and ", left_out - reasons.size(), " more");
+  if (order_.empty()) {
+    placement.excluded = Excluded();
+    return placement;
   }
-  if (best != nullptr) {
-    placement.node = best->record.id;
-    placement.ports = *HandOutPorts(model, *best, spec);
-    const Resources room = best->record.capacity - best->reserved;
-    placement.why = absl::StrCat(spec.bin_pack ? "fullest that fits" : "spread by free capacity", ": ",
-                                 CpuText(room.cpu), " and ", MemoryText(room.memory), " free");
-  } else if (model.nodes.empty()) {
-    placement.excluded = "no node has ever connected";
-  }
+  const ServiceSpec& spec = *service_.spec;
+  const Node& best = model_.nodes.at(order_.begin()->second);
+  const Resources room = best.record.capacity - best.reserved;
+  placement.node = best.record.id;
+  placement.ports = *HandOutPorts(model_, best, spec);
+  placement.why = absl::StrCat(spec.bin_pack ? "fullest that fits" : "spread by free capacity", ": ",
+                               CpuText(room.cpu), " and ", MemoryText(room.memory), " free");
   return placement;
+}
+
+void Placer::Bound() {
+  DROVER_CHECK(!order_.empty());
+  const NodeId id = order_.begin()->second;
+  order_.erase(order_.begin());
+  ++here_[id];
+  Rank(model_.nodes.at(id));
+}
+
+std::string Placer::Excluded() const {
+  if (model_.nodes.empty()) {
+    return "no node has ever connected";
+  }
+  std::vector<std::string> reasons;
+  for (const auto& [id, node] : model_.nodes) {
+    if (reasons.size() == kReasonsShown) {
+      break;
+    }
+    reasons.push_back(absl::StrCat(model_.NodeName(id), ": ", WhyNot(model_, service_, node)));
+  }
+  std::string text = absl::StrJoin(reasons, "; ");
+  if (model_.nodes.size() > reasons.size()) {
+    absl::StrAppend(&text, "; and ", model_.nodes.size() - reasons.size(), " more");
+  }
+  return text;
 }
 
 }  // namespace drover::controller

@@ -15,8 +15,8 @@
 namespace drover::controller {
 namespace {
 
-// Of one service, before reports and other services have their turn: placing thousands takes seconds.
-constexpr int64_t kPlacedAtOnce = 256;
+// Of one service, before reports and other services have their turn.
+constexpr int64_t kPlacedAtOnce = 2048;
 
 std::vector<ReplicaId> Ids(const Service& service) {
   return {service.replicas.begin(), service.replicas.end()};
@@ -124,6 +124,7 @@ void PlacePending(Model& model, Service& service, std::vector<Choice>* choices) 
   std::string excluded;
   int64_t without_room = 0;
   int64_t placed = 0;
+  std::optional<Placer> placer;
   for (const ReplicaId id : ids) {
     Replica& replica = model.replicas.at(id);
     if (replica.state != ReplicaState::kPending) {
@@ -137,9 +138,12 @@ void PlacePending(Model& model, Service& service, std::vector<Choice>* choices) 
       model.WakeService(service.key, model.now);
       break;
     }
+    if (!placer) {
+      placer.emplace(model, service);
+    }
     Placement placement;
     if (without_room == 0) {
-      placement = Place(model, service);
+      placement = placer->Best();
       excluded = placement.excluded;
     }
     if (placement.node.value().empty()) {
@@ -150,6 +154,7 @@ void PlacePending(Model& model, Service& service, std::vector<Choice>* choices) 
     ++placed;
     Node& node = model.nodes.at(placement.node);
     model.Bind(replica, node, std::move(placement.ports));
+    placer->Bound();
     if (service.spec->pinned() && service.record.data_node.value().empty()) {
       service.record.data_node = placement.node;
       model.TouchRecord(service);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "absl/strings/str_cat.h"
 #include "controller/core/ports.h"
 #include "tests/unit/controller/core/model_builder.h"
 
@@ -17,7 +18,7 @@ TEST(PlaceTest, R3_5_SpreadsByDefault) {
   builder.AddNode("b", 2000);
   Service& web = builder.AddService(ModelBuilder::Spec("web"));
   builder.AddReplica(web, a, ReplicaState::kReady);
-  EXPECT_EQ(Place(builder.model(), web).node, NodeId("b"));
+  EXPECT_EQ(Placer(builder.model(), web).Best().node, NodeId("b"));
 }
 
 TEST(PlaceTest, R3_5_SharesByFreeCapacity) {
@@ -27,11 +28,39 @@ TEST(PlaceTest, R3_5_SharesByFreeCapacity) {
   Service& web = builder.AddService(ModelBuilder::Spec("web"));
   int64_t on_a = 0;
   for (int i = 0; i < 6; ++i) {
-    const bool to_a = Place(builder.model(), web).node == NodeId("a");
+    const bool to_a = Placer(builder.model(), web).Best().node == NodeId("a");
     on_a += to_a ? 1 : 0;
     builder.AddReplica(web, to_a ? a : b, ReplicaState::kReady);
   }
   EXPECT_EQ(on_a, 4) << "4 CPU beside 2 CPU";
+}
+
+// Placing one after the other is the same as ranking all nodes anew for each.
+TEST(PlaceTest, OneRankingPlacesAsManyWould) {
+  for (const bool bin_pack : {false, true}) {
+    ModelBuilder builder;
+    for (int i = 0; i < 12; ++i) {
+      builder.AddNode(absl::StrCat("n", i), 1000 + 700 * (i % 4));
+    }
+    ServiceSpec spec = ModelBuilder::Spec("web");
+    spec.bin_pack = bin_pack;
+    spec.routed_ports = {80};
+    Service& web = builder.AddService(spec);
+    Model& model = builder.model();
+    Placer once(model, web);
+    int placed = 0;
+    for (uint32_t number = 1; !once.Best().node.value().empty(); ++number) {
+      const Placement anew = Placer(model, web).Best();
+      ASSERT_EQ(once.Best().node, anew.node) << "replica " << number << (bin_pack ? ", bin-pack" : ", spread");
+      ASSERT_EQ(once.Best().ports, anew.ports);
+      Replica& replica = model.AddReplica(web, number);
+      model.Bind(replica, model.nodes.at(anew.node), anew.ports);
+      once.Bound();
+      ++placed;
+    }
+    EXPECT_EQ(placed, 3 * (2 + 3 + 4 + 6)) << "0.5 CPU each";
+    EXPECT_THAT(once.Best().excluded, HasSubstr("and 4 more"));
+  }
 }
 
 TEST(PlaceTest, R3_5_BinPackFillsTheFullest) {
@@ -42,7 +71,7 @@ TEST(PlaceTest, R3_5_BinPackFillsTheFullest) {
   spec.bin_pack = true;
   Service& web = builder.AddService(spec);
   builder.AddReplica(web, a, ReplicaState::kReady);
-  EXPECT_EQ(Place(builder.model(), web).node, NodeId("a"));
+  EXPECT_EQ(Placer(builder.model(), web).Best().node, NodeId("a"));
 }
 
 TEST(PlaceTest, R9_1_NodesWithTheImageArePreferred) {
@@ -52,7 +81,7 @@ TEST(PlaceTest, R9_1_NodesWithTheImageArePreferred) {
   Service& web = builder.AddService(ModelBuilder::Spec("web"));
   builder.AddReplica(web, b, ReplicaState::kReady);
   builder.model().image_nodes["web:1"] = {NodeId("b")};
-  EXPECT_EQ(Place(builder.model(), web).node, NodeId("b"));
+  EXPECT_EQ(Placer(builder.model(), web).Best().node, NodeId("b"));
 }
 
 TEST(PlaceTest, ANodeWhereItFailedComesLast) {
@@ -62,7 +91,7 @@ TEST(PlaceTest, ANodeWhereItFailedComesLast) {
   Service& web = builder.AddService(ModelBuilder::Spec("web"));
   builder.AddReplica(web, a, ReplicaState::kFailed);
   builder.AddReplica(web, b, ReplicaState::kReady);
-  EXPECT_EQ(Place(builder.model(), web).node, NodeId("b"));
+  EXPECT_EQ(Placer(builder.model(), web).Best().node, NodeId("b"));
 }
 
 struct Exclusion {
@@ -80,7 +109,7 @@ TEST_P(ExclusionTest, R3_5_EachNodeThatIsLeftOutSaysWhy) {
   GetParam().change(builder, node, spec);
   Service& web = builder.AddService(spec);
   web.record.data_node = spec.pinned() ? NodeId("z") : NodeId();
-  const Placement placement = Place(builder.model(), web);
+  const Placement placement = Placer(builder.model(), web).Best();
   EXPECT_EQ(placement.node, NodeId());
   EXPECT_THAT(placement.excluded, HasSubstr(GetParam().reason));
 }
@@ -125,7 +154,7 @@ TEST(PlaceTest, R7_1_PinnedGoesWhereItsDataIs) {
   spec.local_data = {"data"};
   Service& db = builder.AddService(spec);
   db.record.data_node = NodeId("b");
-  EXPECT_EQ(Place(builder.model(), db).node, NodeId("b"));
+  EXPECT_EQ(Placer(builder.model(), db).Best().node, NodeId("b"));
 }
 
 TEST(PortsTest, R6_2_APortIsFreeOnlyWhenNoRecordHoldsIt) {
