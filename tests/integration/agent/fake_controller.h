@@ -22,7 +22,9 @@ namespace drover::agent {
 
 class FakeController : public v1::AgentService::Service {
  public:
-  explicit FakeController(int port = 0) {
+  explicit FakeController(int port = 0,
+                          std::chrono::milliseconds report_interval = std::chrono::milliseconds(200))
+      : report_interval_(report_interval) {
     grpc::ServerBuilder builder;
     builder.AddListeningPort("127.0.0.1:" + std::to_string(port), grpc::InsecureServerCredentials(), &port_);
     builder.RegisterService(this);
@@ -45,7 +47,7 @@ class FakeController : public v1::AgentService::Service {
     welcome.mutable_welcome()->set_cluster_id("testcluster");
     welcome.mutable_welcome()->set_epoch(1);
     welcome.mutable_welcome()->set_protocol(1);
-    welcome.mutable_welcome()->set_report_interval_ms(200);
+    welcome.mutable_welcome()->set_report_interval_ms(static_cast<uint32_t>(report_interval_.count()));
     stream->Write(welcome);
     {
       std::lock_guard lock(mutex_);
@@ -165,6 +167,7 @@ class FakeController : public v1::AgentService::Service {
     removed.assign(report.removed().begin(), report.removed().end());
   }
 
+  const std::chrono::milliseconds report_interval_;
   std::chrono::steady_clock::time_point last_report_;
   int port_ = 0;
   std::unique_ptr<grpc::Server> server_;
