@@ -171,8 +171,8 @@ std::shared_ptr<const View> Views::Take(bool at_once) {
   }
   const TimerKey timer{TimerKey::Kind::kView, "", ""};
   if (published_ && !(hard && at_once)) {
-    const Instant due = hard ? *published_ + std::max(model_.options.view_interval, rows_ * kPerRow)
-                             : samples_due_;
+    const Instant due =
+        hard ? *published_ + std::max(model_.options.view_interval, rows_ * kPerRow) : samples_due_;
     if (model_.now < due) {
       model_.WakeAt(timer, due);
       return nullptr;

@@ -51,7 +51,8 @@ TEST(PlaceTest, OneRankingPlacesAsManyWould) {
     int placed = 0;
     for (uint32_t number = 1; !once.Best().node.value().empty(); ++number) {
       const Placement anew = Placer(model, web).Best();
-      ASSERT_EQ(once.Best().node, anew.node) << "replica " << number << (bin_pack ? ", bin-pack" : ", spread");
+      ASSERT_EQ(once.Best().node, anew.node)
+          << "replica " << number << (bin_pack ? ", bin-pack" : ", spread");
       ASSERT_EQ(once.Best().ports, anew.ports);
       Replica& replica = model.AddReplica(web, number);
       model.Bind(replica, model.nodes.at(anew.node), anew.ports);
