@@ -14,10 +14,12 @@
 #include <thread>
 
 #include "absl/strings/str_format.h"
+#include "controller/runtime/convert.h"
 #include "controller/runtime/sqlite_store.h"
 #include "tests/integration/controller/certificates.h"
 #include "tests/integration/controller/controller_process.h"
 #include "tests/integration/controller/stream_client.h"
+#include "tests/unit/controller/runtime/spec_builder.h"
 
 namespace drover::controller {
 namespace {
@@ -194,6 +196,55 @@ TEST_F(ControllerTest, R1_8_KillInTheMiddleOfCommitsLosesNothingThatWasAnswered)
   for (const std::string& node : welcomed) {
     EXPECT_EQ(stored.count(node), 1U) << node;
   }
+}
+
+// 10,000 replicas on 500 nodes, as they stand in the store.
+void StoreTenThousandReplicas(const std::string& directory) {
+  SqliteStore store(directory);
+  ASSERT_TRUE(store.Open().ok());
+  StackRecord stack;
+  stack.name = "shop";
+  stack.revision = 1;
+  stack.spec = *ToCore(Stack("replicas: 10000"));
+  ServiceRecord service;
+  service.key = {"shop", "web"};
+  service.desired = 10000;
+  service.next_number = 10001;
+  std::vector<StoreChange> changes = {stack, service};
+  for (uint64_t i = 0; i < 500; ++i) {
+    NodeRecord node;
+    node.id = NodeId(absl::StrFormat("%016x", i + 1));
+    node.next_handle = 21;
+    changes.emplace_back(node);
+    for (uint32_t handle = 1; handle <= 20; ++handle) {
+      ReplicaRecord replica;
+      replica.number = static_cast<uint32_t>(i * 20 + handle);
+      replica.id = ReplicaId(replica.number * 0x9e3779b97f4a7c15);
+      replica.service = service.key;
+      replica.node = node.id;
+      replica.handle = handle;
+      replica.state = ReplicaState::kAssigned;
+      replica.spec_hash = stack.spec.services[0].spec_hash;
+      changes.emplace_back(replica);
+    }
+  }
+  ASSERT_TRUE(store.Commit(changes).ok());
+}
+
+TEST_F(ControllerTest, ReadyInUnderASecondWithTenThousandReplicas) {
+  StoreTenThousandReplicas(Path("state"));
+  const auto begin = std::chrono::steady_clock::now();
+  const ControllerProcess controller = Start();
+  EXPECT_NE(controller.WaitReady(), 0) << "for agents";
+  std::string answer;
+  while (answer.find("200 OK") == std::string::npos &&
+         std::chrono::steady_clock::now() - begin < std::chrono::seconds(10)) {
+    answer = HttpRequest(controller.WaitHttp(), "GET", "/readyz");
+  }
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  EXPECT_LT(took.count(), 1) << "seconds to ready";
+  RecordProperty("ready_s", std::to_string(took.count()));
+  EXPECT_THAT(HttpRequest(controller.WaitHttp(), "GET", "/v1/replicas"), HasSubstr("shop-web-10000"));
 }
 
 TEST_F(ControllerTest, R1_8_FullDiskStopsDecidingAndRecoversWithoutRestart) {
