@@ -6,8 +6,10 @@
 #                       with address+undefined and with thread sanitizers; at most 40 minutes on 2 cores
 #   ./test.sh unit      the fast ones; under a minute once built
 #   ./test.sh NAME      those whose name matches the regular expression NAME (`ctest -R`)
-#   ./test.sh nightly   end-to-end under the address sanitizer, 500 seeds of the simulator, the benchmarks
+#   ./test.sh nightly   500 seeds of the simulator, the benchmarks, end-to-end under the sanitizers; about 2 hours
+#   ./test.sh soak      an hour of fresh simulator seeds, the kill tests 20 times; about 3 hours
 #
+# nightly and soak write what they showed to docs/results/.
 # Ends with ctest's summary; exit code 0: all passed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -34,26 +36,26 @@ everything() {
   DROVER_TEST_REQUIRE=1 run_ctest -LE nightly --repeat until-pass:2
 }
 
-nightly() {
-  local failed=0
+long_runs() { # long_runs MODE
   build release all
-  build asan all
-  section "simulator, 500 seeds"
-  build/release/bin/drover-sim --seeds 1..500 --hours 0.5 || failed=1
-  section "benchmarks"
-  tests/bench/run_all.sh || failed=1
-  section "end-to-end under the address sanitizer"
-  DROVER_TEST_REQUIRE=1 DROVER_BIN=$PWD/build/asan/bin run_ctest -L e2e || failed=1
-  return $failed
+  if [[ $1 == nightly ]]; then
+    build asan all
+    build tsan all
+  fi
+  section "$1"
+  tests/long_runs.sh "$1"
 }
 
+if [[ ${1:-} == -h || ${1:-} == --help ]]; then
+  sed -n '2,15s/^# \{0,1\}//p' "$0"
+  exit
+fi
 mkdir -p build
 section "install"
 scripts/install_deps.sh
 case ${1:-all} in
   all) scripts/dockerd.sh start; everything ;;
   unit) build release unit_tests; run_ctest -L 'unit' ;;
-  nightly) scripts/dockerd.sh start; nightly ;;
-  -h | --help) sed -n '2,12s/^# \{0,1\}//p' "$0" ;;
+  nightly | soak) scripts/dockerd.sh start; long_runs "$1" ;;
   *) scripts/dockerd.sh start; build release all; run_ctest -R "$1" ;;
 esac
