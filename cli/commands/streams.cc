@@ -351,7 +351,7 @@ void AddStreamVerbs(Verbs verbs) {
                    [logs, &session] { return Logs(session, *logs); });
   verb->add_option("TARGET", logs->targets, "services or replicas (all of the stack)")->type_name("");
   verb->add_option("-p,--project-name", logs->stack, "the stack")->type_name("STACK");
-  verb->add_flag("-f,--follow", logs->follow, "go on with new lines");
+  verb->add_flag("-f,--follow", logs->follow, "go on with new lines, also of replicas that start later");
   verb->add_option("-n,--tail", logs->tail, "the last so many lines of each replica, or all (100)")
       ->type_name("N");
   verb->add_flag("-t,--timestamps", logs->timestamps, "with the time of each line");

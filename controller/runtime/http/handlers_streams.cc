@@ -2,6 +2,7 @@
 #include <deque>
 #include <limits>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -100,6 +101,37 @@ class ExecStream : public ByteStream {
   const std::unique_ptr<OutputStream> output_;
 };
 
+// ---- logs -------------------------------------------------------------------------------------------
+
+// Adds the output of `target`, or the line that says why it can't be had, which is also returned.
+absl::Status OpenLog(const Api& api, const Target& target, LogQuery query, LogStream& stream) {
+  query.replica = target.id;
+  absl::StatusOr<std::unique_ptr<OutputStream>> output = api.agents->OpenLog(target.node, query);
+  if (output.ok()) {
+    stream.Add(target.name, *std::move(output));
+  } else {
+    stream.AddFault(target.name, output.status());
+  }
+  return output.status();
+}
+
+// Adds replicas that are not `known` yet from their first line, as long as there is such a service.
+LogStream::Refill LaterReplicas(const Api& api, const std::string& stack, const std::string& service,
+                                LogQuery query, std::set<ReplicaId> known) {
+  query.tail = -1;
+  return [=, known = std::move(known)](LogStream& stream) mutable {
+    const std::shared_ptr<const View> view = api.loop->view();
+    for (const Target& target : FindReplicas(*view, stack, service, "")) {
+      if (stream.reading() < kLogsAtATime && known.insert(target.id).second) {
+        OpenLog(api, target, query, stream).IgnoreError();
+      }
+    }
+    return std::any_of(view->services.begin(), view->services.end(), [&](const auto& entry) {
+      return entry.first.stack == stack && (service.empty() || entry.first.service == service);
+    });
+  };
+}
+
 // ---- events -----------------------------------------------------------------------------------------
 
 // The newest `limit` when `since` is absent, else the first `limit` after it; oldest first.
@@ -197,22 +229,22 @@ ApiResponse GetLogs(const Api& api, const ApiRequest& request) {
   if (!ticket) {
     return TooManyStreams();
   }
+  LogQuery query;
+  query.follow = *follow;
+  query.tail =
+      request.query.count("tail") > 0 ? static_cast<int32_t>(std::min<uint64_t>(*tail, 1U << 30)) : -1;
+  query.timestamps = *timestamps;
   auto stream = std::make_unique<LogStream>(api, *std::move(ticket));
+  std::set<ReplicaId> known;
   for (const Target& target : targets) {
-    LogQuery query;
-    query.replica = target.id;
-    query.follow = *follow;
-    query.tail =
-        request.query.count("tail") > 0 ? static_cast<int32_t>(std::min<uint64_t>(*tail, 1U << 30)) : -1;
-    query.timestamps = *timestamps;
-    absl::StatusOr<std::unique_ptr<OutputStream>> output = api.agents->OpenLog(target.node, query);
-    if (output.ok()) {
-      stream->Add(target.name, *std::move(output));
-    } else if (targets.size() == 1) {
-      return ErrorResponse(output.status());
-    } else {
-      stream->AddFault(target.name, output.status());
+    const absl::Status opened = OpenLog(api, target, query, *stream);
+    if (!opened.ok() && targets.size() == 1) {
+      return ErrorResponse(opened);
     }
+    known.insert(target.id);
+  }
+  if (query.follow && replica.empty()) {
+    stream->RefillBy(LaterReplicas(api, stack, QueryText(request, "service"), query, std::move(known)));
   }
   return StreamResponse(std::move(stream));
 }

@@ -52,20 +52,33 @@ LogStream::~LogStream() {
     cancelled_ = true;
   }
   drained_.notify_all();
-  for (std::thread& reader : readers_) {
-    reader.join();
+  for (Reader& reader : readers_) {
+    reader.thread.join();
   }
 }
 
 void LogStream::Add(std::string name, std::unique_ptr<OutputStream> output) {
   const std::lock_guard lock(mutex_);
+  readers_.remove_if([](Reader& reader) {
+    if (reader.ended) {
+      reader.thread.join();
+    }
+    return reader.ended;
+  });
   ++reading_;
-  readers_.emplace_back([this, name = std::move(name), output = std::move(output)]() mutable {
+  Reader& reader = readers_.emplace_back();
+  reader.thread = std::thread([this, &reader, name = std::move(name), output = std::move(output)]() mutable {
     Read(name, *output);
     const std::lock_guard done(mutex_);
     --reading_;
+    reader.ended = true;
     filled_.notify_all();
   });
+}
+
+size_t LogStream::reading() const {
+  const std::lock_guard lock(mutex_);
+  return reading_;
 }
 
 void LogStream::AddFault(const std::string& name, const absl::Status& status) {
@@ -76,11 +89,14 @@ void LogStream::AddFault(const std::string& name, const absl::Status& status) {
 }
 
 bool LogStream::Next(std::string& out) {
+  if (refill_ && !refill_(*this)) {
+    refill_ = nullptr;
+  }
   std::unique_lock lock(mutex_);
   filled_.wait_for(lock, absl::ToChronoNanoseconds(api_.stream_poll),
-                   [this] { return !lines_.empty() || reading_ == 0; });
+                   [this] { return !lines_.empty() || (reading_ == 0 && !refill_); });
   if (lines_.empty()) {
-    if (reading_ == 0 || *api_.stopping) {
+    if ((reading_ == 0 && !refill_) || *api_.stopping) {
       return false;
     }
     if (++silent_ % kPollsPerSignOfLife == 1) {

@@ -1,16 +1,17 @@
 // Output of several replicas as one stream of LogLine: each is read by a thread of its own, lines come in
-// the order in which they arrive. Ends when all of them have ended.
+// the order in which they arrive. Ends when all of them have ended and no more are to come.
 #pragma once
 
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "absl/status/status.h"
 #include "controller/ports/agent_link.h"
@@ -23,6 +24,9 @@ class LogStream : public ByteStream {
  public:
   LogStream(const Api& api, Gate::Ticket ticket) : api_(api), ticket_(std::move(ticket)) {}
 
+  // Asked at every poll for replicas to add; false: no more will come.
+  using Refill = std::function<bool(LogStream& stream)>;
+
   // Ends reading; waits for it at most Api::stream_poll.
   ~LogStream() override;
 
@@ -30,6 +34,12 @@ class LogStream : public ByteStream {
   void Add(std::string name, std::unique_ptr<OutputStream> output);
   // A line that says why nothing (more) comes from `name`.
   void AddFault(const std::string& name, const absl::Status& status);
+
+  // With follow: replicas that start later join.
+  void RefillBy(Refill refill) { refill_ = std::move(refill); }
+
+  // Replicas that are read now.
+  size_t reading() const;
 
   bool Next(std::string& out) override;
 
@@ -50,7 +60,14 @@ class LogStream : public ByteStream {
   size_t reading_ = 0;             // replicas not at their end
   bool cancelled_ = false;
   uint64_t silent_ = 0;  // polls without a line
-  std::vector<std::thread> readers_;
+  Refill refill_;        // empty: no more will come
+
+  struct Reader {
+    std::thread thread;
+    bool ended = false;
+  };
+
+  std::list<Reader> readers_;
 };
 
 }  // namespace drover::controller

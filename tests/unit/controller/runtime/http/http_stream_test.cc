@@ -130,7 +130,7 @@ TEST_F(HttpStreamTest, LogsAreLinesOfReplicas) {
   OutputChunk bad{
       .data = "\xff\xc3\xbc\xed\xa0\x80\n", .source = 2, .end = true, .exit_code = 0, .error = ""};
   test_.agents.logs["n1"] = {first, rest, bad};
-  const auto lines = DataOf(Watch("/v1/logs?stack=shop&service=web&tail=5&follow=true", {}, 99));
+  const auto lines = DataOf(Watch("/v1/logs?stack=shop&service=web&tail=5&follow=true", {}, 4));
   ASSERT_EQ(lines.size(), 4U);
   EXPECT_EQ(lines[0]["text"], "hello");
   EXPECT_EQ(lines[0]["replicaName"], "shop-web-1");
@@ -140,6 +140,34 @@ TEST_F(HttpStreamTest, LogsAreLinesOfReplicas) {
   EXPECT_EQ(lines[3]["text"], "part");
   EXPECT_EQ(test_.agents.last_log.tail, 5);
   EXPECT_TRUE(test_.agents.last_log.follow);
+}
+
+TEST_F(HttpStreamTest, FollowedLogsGoOnWithReplicasThatStartLater) {
+  const OutputChunk chunk{.data = "hello\n", .source = 1, .end = true, .exit_code = 0, .error = ""};
+  test_.agents.logs = {{"n1", {chunk}}, {"n2", {chunk}}};
+  const auto later = [&] {
+    const std::shared_ptr<ServiceView> service = ShopWeb();
+    ReplicaView replica = service->replicas[0];
+    replica.record.id = ReplicaId(0xa9);
+    replica.record.node = NodeId("n2");
+    replica.name = "shop-web-9";
+    service->replicas.push_back(replica);
+    View view = ShopView();
+    view.services[service->key] = service;
+    test_.loop->Publish(std::move(view));
+  };
+  const auto lines = DataOf(Watch("/v1/logs?stack=shop&service=web&tail=5&follow=true", {}, 2, later));
+  ASSERT_EQ(lines.size(), 2U);
+  EXPECT_EQ(lines[0]["replicaName"], "shop-web-1");
+  EXPECT_EQ(lines[1]["replicaName"], "shop-web-9");
+  EXPECT_EQ(test_.agents.last_log.tail, -1) << "from its first line";
+}
+
+TEST_F(HttpStreamTest, FollowedLogsEndWithTheService) {
+  test_.agents.logs["n1"] = {{.data = "last\n", .source = 1, .end = true, .exit_code = 0, .error = ""}};
+  const std::string text =
+      Watch("/v1/logs?stack=shop&service=web&follow=true", {}, 99, [&] { test_.loop->Publish(View()); });
+  EXPECT_EQ(DataOf(text).size(), 1U);
 }
 
 TEST_F(HttpStreamTest, LogsOfAReplicaWhoseNodeGoesAway) {
