@@ -119,7 +119,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"deploy: {x-autoscale: {max: 3, signals: [{schedule: {start: 0 8 * *}}]}}",
              "\"0 8 * *\" has 4 fields"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{schedule: {time_zone: Mars}}]}}",
-             "5:: \"Mars\" is no time zone; write an IANA name"},
+             "5:69: \"Mars\" is no time zone; write an IANA name"},
         Case{"deploy: {x-autoscale: {max: 3, policy: hpa, signals: [{schedule: {}}]}}",
              "the HPA has no schedule; write policy: keda or drover"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{schedule: {replicas: 7}}]}}",
