@@ -160,7 +160,10 @@ TEST(ConvertSpecTest, EachFamilyHasItsOwnDefaults) {
   EXPECT_EQ(hpa.down.tolerance, 0.2);
   ASSERT_EQ(hpa.down.policies.size(), 1U);
   EXPECT_EQ(hpa.down.policies[0].amount, 100);
-  EXPECT_EQ(scale("policy: 'kpa'").down.stabilization, absl::ZeroDuration());
+  const StackSpec kpa =
+      Core(Stack("autoscale { min: 1 max: 9 policy: 'kpa' signals { queue { queue: 'q' per_replica: 7 } } }",
+                 "queues { name: 'q' kind: REDIS_LIST keys: 'jobs' endpoints { host: 'r' port: 6379 } }"));
+  EXPECT_EQ(kpa.services[0].autoscale->down.stabilization, absl::ZeroDuration());
   const AutoscaleSpec keda = scale(
       "policy: 'keda' idle_replicas: 0 fallback { failure_threshold: 2 replicas: 5 "
       "behavior: CURRENT_REPLICAS_IF_HIGHER }");
