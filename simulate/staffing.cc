@@ -1,0 +1,56 @@
+#include "simulate/staffing.h"
+
+#include <algorithm>
+#include <functional>
+#include <queue>
+
+namespace drover::simulate {
+
+int64_t Demand::At(int64_t second) const {
+  const size_t window = static_cast<size_t>(std::max<int64_t>(second, 0) / window_s);
+  return replicas[std::min(window, replicas.size() - 1)];
+}
+
+Demand DemandOf(const Trace& trace, double job_s, const Promise& promise) {
+  Demand demand{.window_s = trace.bin_s >= 60 ? 60 : 10, .erlang = {}, .replicas = {}};
+  const double window_s = static_cast<double>(demand.window_s);
+  for (double from = 0; from < trace.length_s(); from += window_s) {
+    const double to = std::min(from + window_s, trace.length_s());
+    double jobs = 0;
+    for (size_t bin = static_cast<size_t>(from / trace.bin_s); bin < trace.counts.size(); ++bin) {
+      const double start = static_cast<double>(bin) * trace.bin_s;
+      if (start >= to) {
+        break;
+      }
+      const double overlap = std::min(to, start + trace.bin_s) - std::max(from, start);
+      jobs += static_cast<double>(trace.counts[bin]) * overlap / trace.bin_s;
+    }
+    demand.erlang.push_back(jobs / (to - from) * job_s);
+    demand.replicas.push_back(std::max<int64_t>(1, ServersFor(demand.erlang.back(), job_s, promise)));
+  }
+  return demand;
+}
+
+double ClairvoyantCost(const Jobs& jobs, double launch_s) {
+  std::priority_queue<double, std::vector<double>, std::greater<>> endings;
+  std::vector<double> idle_since;  // the youngest last
+  double cost = 0;
+  for (size_t i = 0; i < jobs.arrival_s.size(); ++i) {
+    const double now = jobs.arrival_s[i];
+    while (!endings.empty() && endings.top() <= now) {
+      idle_since.push_back(endings.top());
+      endings.pop();
+    }
+    if (idle_since.empty()) {
+      cost += launch_s;
+    } else {
+      cost += std::min(now - idle_since.back(), launch_s);
+      idle_since.pop_back();
+    }
+    cost += jobs.length_s[i];
+    endings.push(now + jobs.length_s[i]);
+  }
+  return cost;
+}
+
+}  // namespace drover::simulate
