@@ -36,9 +36,9 @@ int64_t ServersFor(double erlang, double job_s, const Promise& promise) {
   for (int64_t k = 1;; ++k) {
     const double servers = static_cast<double>(k);
     loss = erlang * loss / (servers + erlang * loss);
-    if (servers > erlang && WaitFromLoss(loss, servers, erlang) *
-                                    std::exp(-(servers - erlang) * promise.wait_s / job_s) <=
-                                promise.share) {
+    if (servers > erlang &&
+        WaitFromLoss(loss, servers, erlang) * std::exp(-(servers - erlang) * promise.wait_s / job_s) <=
+            promise.share) {
       return k;
     }
   }

@@ -13,8 +13,8 @@ double ErlangC(int64_t servers, double erlang);
 double MeanWait(int64_t servers, double erlang);
 
 struct Promise {
-  double wait_s = 0;   // a job may wait this long
-  double share = 0.01; // this share of jobs may wait longer, in (0, 1)
+  double wait_s = 0;    // a job may wait this long
+  double share = 0.01;  // this share of jobs may wait longer, in (0, 1)
 };
 
 // The least number of servers that keeps `promise` under Poisson arrivals of `erlang` and exponential

@@ -12,7 +12,9 @@ void Lateness(const Run& run, const Jobs& jobs, double slo_wait_s, Figures& figu
     int64_t jobs = 0;
     int64_t late = 0;
 
-    double percent() const { return jobs == 0 ? 0 : 100.0 * static_cast<double>(late) / static_cast<double>(jobs); }
+    double percent() const {
+      return jobs == 0 ? 0 : 100.0 * static_cast<double>(late) / static_cast<double>(jobs);
+    }
   };
 
   Hour all;
@@ -35,22 +37,31 @@ int Sign(int64_t x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
 
 void Elasticity(const Run& run, const Demand& demand, Figures& figures) {
   const size_t windows = demand.replicas.size();
-  const double share = 100.0 / static_cast<double>(windows);
+  int64_t short_windows = 0;
+  int64_t long_windows = 0;
+  int64_t unstable = 0;
   int64_t before = 0;
   for (size_t window = 0; window < windows; ++window) {
-    const size_t second = std::min((window + 1) * static_cast<size_t>(demand.window_s) - 1, run.ready.size() - 1);
-    const int64_t supply = run.ready[second];
+    const size_t end = (window + 1) * static_cast<size_t>(demand.window_s) - 1;
+    const int64_t supply = run.ready[std::min(end, run.ready.size() - 1)];
     const int64_t need = demand.replicas[window];
     const double relative = static_cast<double>(supply - need) / static_cast<double>(need);
-    figures.theta_u += share * std::max(-relative, 0.0);
-    figures.theta_o += share * std::max(relative, 0.0);
-    figures.tau_u += supply < need ? share : 0;
-    figures.tau_o += supply > need ? share : 0;
+    figures.theta_u += std::max(-relative, 0.0);
+    figures.theta_o += std::max(relative, 0.0);
+    short_windows += supply < need ? 1 : 0;
+    long_windows += supply > need ? 1 : 0;
     if (window > 0 && Sign(supply - before) != Sign(need - demand.replicas[window - 1])) {
-      figures.instability += 100.0 / static_cast<double>(windows - 1);
+      ++unstable;
     }
     before = supply;
   }
+  const double percent = 100.0 / static_cast<double>(windows);
+  figures.theta_u *= percent;
+  figures.theta_o *= percent;
+  figures.tau_u = percent * static_cast<double>(short_windows);
+  figures.tau_o = percent * static_cast<double>(long_windows);
+  figures.instability =
+      windows < 2 ? 0 : 100.0 * static_cast<double>(unstable) / static_cast<double>(windows - 1);
 }
 
 }  // namespace

@@ -47,7 +47,11 @@ class LateMean {
 class Model {
  public:
   Model(const Jobs& jobs, const ModelOptions& options, Prng& startups, Policy& policy)
-      : jobs_(jobs), options_(options), startups_(startups), failures_(startups.Split("failures")), policy_(policy) {
+      : jobs_(jobs),
+        options_(options),
+        startups_(startups),
+        failures_(startups.Split("failures")),
+        policy_(policy) {
     run_.wait_s.resize(jobs.arrival_s.size());
     for (int64_t i = 0; i < options.initial; ++i) {
       idle_.push_back({.at = 0, .id = NewReplica(0)});
@@ -79,9 +83,7 @@ class Model {
     double at = 0;
     size_t id = 0;
 
-    friend bool operator>(const Due& a, const Due& b) {
-      return std::tie(a.at, a.id) > std::tie(b.at, b.id);
-    }
+    friend bool operator>(const Due& a, const Due& b) { return std::tie(a.at, a.id) > std::tie(b.at, b.id); }
   };
 
   using Calendar = std::priority_queue<Due, std::vector<Due>, std::greater<>>;
@@ -93,7 +95,8 @@ class Model {
   }
 
   bool Over(int64_t second) {
-    if (second < options_.seconds || (next_start_ < jobs_.arrival_s.size() && second < options_.seconds + kPatienceSeconds)) {
+    if (second < options_.seconds ||
+        (next_start_ < jobs_.arrival_s.size() && second < options_.seconds + kPatienceSeconds)) {
       return false;
     }
     Close(static_cast<double>(second));

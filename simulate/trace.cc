@@ -53,18 +53,21 @@ absl::StatusOr<std::vector<Line>> Rows(const std::string& text, const std::strin
     }
     if (!header) {
       if (row.fields != columns) {
-        return Fault(file, number, absl::StrCat("the titles are \"", line, "\"; they must be \"", titles, "\""));
+        return Fault(file, number,
+                     absl::StrCat("the titles are \"", line, "\"; they must be \"", titles, "\""));
       }
       header = true;
       continue;
     }
     if (row.fields.size() != columns.size()) {
-      return Fault(file, number, absl::StrCat(row.fields.size(), " fields; a line has ", columns.size(), ": ", titles));
+      return Fault(file, number,
+                   absl::StrCat(row.fields.size(), " fields; a line has ", columns.size(), ": ", titles));
     }
     rows.push_back(std::move(row));
   }
   if (!header) {
-    return Fault(file, number, absl::StrCat("no titles; the first line that is no comment is \"", titles, "\""));
+    return Fault(file, number,
+                 absl::StrCat("no titles; the first line that is no comment is \"", titles, "\""));
   }
   return rows;
 }
@@ -82,10 +85,12 @@ absl::StatusOr<Trace> ParseTrace(const std::string& text, const std::string& fil
     double at = 0;
     int64_t count = 0;
     if (!absl::SimpleAtod(row.fields[0], &at) || !std::isfinite(at)) {
-      return Fault(file, row.number, absl::StrCat("t_seconds is \"", row.fields[0], "\"; it must be a number"));
+      return Fault(file, row.number,
+                   absl::StrCat("t_seconds is \"", row.fields[0], "\"; it must be a number"));
     }
     if (!absl::SimpleAtoi(row.fields[1], &count) || count < 0) {
-      return Fault(file, row.number, absl::StrCat("arrivals is \"", row.fields[1], "\"; it must be a whole number, 0 or more"));
+      return Fault(file, row.number,
+                   absl::StrCat("arrivals is \"", row.fields[1], "\"; it must be a whole number, 0 or more"));
     }
     const size_t index = trace.counts.size();
     first = index == 0 ? at : first;
@@ -95,8 +100,9 @@ absl::StatusOr<Trace> ParseTrace(const std::string& text, const std::string& fil
     }
     const double expected = first + trace.bin_s * static_cast<double>(index);
     if (std::abs(at - expected) > 1e-6 * trace.bin_s) {
-      return Fault(file, row.number, absl::StrCat("t_seconds is ", at, "; the bin after the one before starts at ",
-                                                  expected, " (bins are ", trace.bin_s, " s, none is left out)"));
+      return Fault(file, row.number,
+                   absl::StrCat("t_seconds is ", at, "; the bin after the one before starts at ", expected,
+                                " (bins are ", trace.bin_s, " s, none is left out)"));
     }
     trace.counts.push_back(count);
   }
@@ -115,13 +121,16 @@ absl::StatusOr<std::map<std::string, TraceParams>> ParseParams(const std::string
   for (const Line& row : rows) {
     TraceParams params;
     if (!absl::SimpleAtod(row.fields[1], &params.service_s) || !(params.service_s > 0)) {
-      return Fault(file, row.number, absl::StrCat("service_s is \"", row.fields[1], "\"; it must be seconds, more than 0"));
+      return Fault(file, row.number,
+                   absl::StrCat("service_s is \"", row.fields[1], "\"; it must be seconds, more than 0"));
     }
     if (!absl::SimpleAtoi(row.fields[2], &params.thin) || params.thin < 1) {
-      return Fault(file, row.number, absl::StrCat("thin is \"", row.fields[2], "\"; it must be a whole number, 1 or more"));
+      return Fault(file, row.number,
+                   absl::StrCat("thin is \"", row.fields[2], "\"; it must be a whole number, 1 or more"));
     }
     if (!absl::SimpleAtod(row.fields[3], &params.slo_wait_s) || !(params.slo_wait_s >= 0)) {
-      return Fault(file, row.number, absl::StrCat("slo_wait_s is \"", row.fields[3], "\"; it must be seconds, 0 or more"));
+      return Fault(file, row.number,
+                   absl::StrCat("slo_wait_s is \"", row.fields[3], "\"; it must be seconds, 0 or more"));
     }
     if (!all.emplace(row.fields[0], params).second) {
       return Fault(file, row.number, absl::StrCat("a second line for ", row.fields[0], "; one line a trace"));

@@ -21,9 +21,9 @@ struct Trace {
 
 // How a trace is replayed; one line of params.csv.
 struct TraceParams {
-  double service_s = 0;  // mean length of one counted request, > 0
-  int64_t thin = 1;      // one job stands for this many requests and is as much longer, >= 1
-  double slo_wait_s = 0; // a job that waits longer is late, >= 0
+  double service_s = 0;   // mean length of one counted request, > 0
+  int64_t thin = 1;       // one job stands for this many requests and is as much longer, >= 1
+  double slo_wait_s = 0;  // a job that waits longer is late, >= 0
 
   double job_s() const { return service_s * static_cast<double>(thin); }
 };

@@ -45,13 +45,15 @@ class EnginePolicy : public Policy {
       return measured;
     }
     constexpr double kReserved = 1000;
-    controller::ReplicaUsage busy{.ready = true, .warming_up = false, .used = std::nullopt, .reserved = kReserved};
+    controller::ReplicaUsage busy{
+        .ready = true, .warming_up = false, .used = std::nullopt, .reserved = kReserved};
     if (now.utilization) {
       busy.used = *now.utilization * kReserved;
     }
     measured.replicas.assign(static_cast<size_t>(now.ready), busy);
-    measured.replicas.resize(static_cast<size_t>(now.current()),
-                             {.ready = false, .warming_up = false, .used = std::nullopt, .reserved = kReserved});
+    measured.replicas.resize(
+        static_cast<size_t>(now.current()),
+        {.ready = false, .warming_up = false, .used = std::nullopt, .reserved = kReserved});
     return measured;
   }
 
@@ -83,6 +85,13 @@ SignalSpec Signal(SignalSpec::Kind kind, double target) {
 
 std::unique_ptr<Policy> MakeEnginePolicy(EngineOptions options) {
   return std::make_unique<EnginePolicy>(std::move(options));
+}
+
+EngineOptions DroverOptions(double) {
+  EngineOptions options;
+  options.spec.max = 2000;
+  options.spec.signals = {Signal(SignalSpec::Kind::kQueue, 1)};
+  return options;
 }
 
 EngineOptions HpaOptions(double target) {

@@ -1,0 +1,53 @@
+// Policies by name, as `drover simulate --policy` takes them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "controller/core/spec.h"
+#include "simulate/policy.h"
+#include "simulate/staffing.h"
+
+namespace drover::simulate {
+
+inline constexpr char kClairvoyant[] = "clairvoyant";  // has no run: figures are computed
+
+struct PolicyChoice {
+  std::string name;                               // one of PolicyNames(), or "file"
+  std::optional<double> target;                   // the policy's one main parameter; absent: its default
+  std::string label;                              // in results; empty: the name
+  std::optional<controller::AutoscaleSpec> spec;  // of "file"
+};
+
+// What a policy may know of the surroundings. Only the oracles look at `demand`.
+struct PolicyContext {
+  int64_t initial = 1;
+  int64_t min = 1;
+  int64_t max = 2000;
+  double slo_wait_s = 0;
+  double job_s = 1;
+  double startup_s = 0;
+  int64_t ahead_s = 0;
+  const Demand* demand = nullptr;
+};
+
+// The meaning of the target and its default, for people: "hpa  utilization in percent (70)".
+struct PolicyInfo {
+  std::string name;
+  std::string target;
+  std::optional<double> default_target;
+};
+
+const std::vector<PolicyInfo>& Policies();
+
+// Absent: the policy has no target. `slo_wait_s`: the default of policies that promise a wait.
+std::optional<double> DefaultTarget(const std::string& name, double slo_wait_s);
+
+// InvalidArgument for a name that there is not.
+absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(const PolicyChoice& choice, const PolicyContext& context);
+
+}  // namespace drover::simulate
