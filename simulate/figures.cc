@@ -42,8 +42,7 @@ void Elasticity(const Run& run, const Demand& demand, Figures& figures) {
   int64_t unstable = 0;
   int64_t before = 0;
   for (size_t window = 0; window < windows; ++window) {
-    const size_t end = (window + 1) * static_cast<size_t>(demand.window_s) - 1;
-    const int64_t supply = run.ready[std::min(end, run.ready.size() - 1)];
+    const int64_t supply = run.ready[window * static_cast<size_t>(demand.window_s)];
     const int64_t need = demand.replicas[window];
     const double relative = static_cast<double>(supply - need) / static_cast<double>(need);
     figures.theta_u += std::max(-relative, 0.0);
@@ -84,7 +83,7 @@ Figures FiguresOf(const Run& run, const Jobs& jobs, const Demand& demand, double
   figures.wait_p95_s = Quantile(waits, 0.95);
   figures.wait_p99_s = Quantile(waits, 0.99);
   figures.wait_max_s = Quantile(waits, 1);
-  const double hours = static_cast<double>(run.ready.size()) / 3600;
+  const double hours = static_cast<double>(run.seconds) / 3600;
   figures.replica_hours = run.replica_s / 3600;
   figures.work_bound_hours = run.busy_s / 3600;
   figures.actions_per_hour = static_cast<double>(run.actions) / hours;

@@ -23,7 +23,7 @@ struct Figures {
   double restarts_per_hour = 0;  // launches less than the mean start-up time after a removal
   double cpu_per_decision_us = 0;
   // Elasticity (SPEC RG; Herbst et al. 2018), in percent, by windows of the demand. Supply: ready
-  // replicas at the end of the window.
+  // replicas at the start of the window.
   double theta_u = 0;
   double theta_o = 0;
   double tau_u = 0;

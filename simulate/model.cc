@@ -15,7 +15,8 @@ namespace {
 // How long a run goes on after its trace when the policy leaves jobs waiting for ever.
 constexpr int64_t kPatienceSeconds = 86400;
 constexpr int64_t kUtilizationMean = 30;
-constexpr int64_t kUtilizationDelay = 15;
+// Ticks: the newest sample used is the state at the end of the second that began 15 s ago.
+constexpr int64_t kUtilizationDelay = 14;
 
 // Mean of the last samples, as late as a monitoring pipeline is.
 class LateMean {
@@ -57,9 +58,10 @@ class Model {
       idle_.push_back({.at = 0, .id = NewReplica(0)});
     }
     run_.launches = 0;
+    run_.seconds = options.seconds;
   }
 
-  Run Run_() {
+  Run ToTheEnd() {
     for (int64_t second = 0; !Over(second); ++second) {
       Tick(second);
       if (options_.progress && second % 3600 == 0) {
@@ -90,6 +92,7 @@ class Model {
 
   size_t NewReplica(double now) {
     replicas_.push_back({.state = State::kReady, .fails = false, .launched_at = now});
+    living_.push_back(replicas_.size() - 1);
     ++run_.launches;
     return replicas_.size() - 1;
   }
@@ -103,12 +106,7 @@ class Model {
     return true;
   }
 
-  // The end of the run: all replicas are removed, busy ones after their job.
   void Close(double now) {
-    while (!busy_.empty()) {
-      Bill(busy_.top().id, busy_.top().at);
-      busy_.pop();
-    }
     for (size_t id = 0; id < replicas_.size(); ++id) {
       if (replicas_[id].state != State::kGone) {
         Bill(id, now);
@@ -117,14 +115,16 @@ class Model {
     for (size_t job = next_start_; job < jobs_.arrival_s.size(); ++job) {
       run_.wait_s[job] = now - jobs_.arrival_s[job];
     }
-    for (const double length : jobs_.length_s) {
-      run_.busy_s += length;
-    }
+  }
+
+  // Cost and work count up to the end of the trace.
+  double WithinTrace(double from, double to) const {
+    return std::max(0.0, std::min(to, static_cast<double>(options_.seconds)) - from);
   }
 
   void Bill(size_t id, double until) {
     Replica& replica = replicas_[id];
-    run_.replica_s += until - replica.launched_at;
+    run_.replica_s += WithinTrace(replica.launched_at, until);
     replica.state = State::kGone;
   }
 
@@ -153,7 +153,7 @@ class Model {
       }
       replica.state = State::kReady;
       now_.startup_times_s.push_back(due.at - replica.launched_at);
-      BecomeIdle({.at = now, .id = due.id});
+      BecomeIdle(due);
     }
   }
 
@@ -258,8 +258,11 @@ class Model {
   }
 
   void Drain(size_t count) {
-    for (size_t id = replicas_.size(); id > 0 && count > 0; --id) {
-      Replica& replica = replicas_[id - 1];
+    std::erase_if(living_, [this](size_t id) {
+      return replicas_[id].state == State::kGone || replicas_[id].state == State::kDraining;
+    });
+    for (auto id = living_.rbegin(); id != living_.rend() && count > 0; ++id) {
+      Replica& replica = replicas_[*id];
       if (replica.state == State::kReady) {
         replica.state = State::kDraining;
         ++draining_;
@@ -287,7 +290,9 @@ class Model {
       const double start = std::max(arrival, free.at);
       run_.wait_s[next_start_] = start - arrival;
       now_.waits_s.push_back(start - arrival);
-      busy_.push({.at = start + jobs_.length_s[next_start_], .id = free.id});
+      const double end_of_job = start + jobs_.length_s[next_start_];
+      run_.busy_s += WithinTrace(start, end_of_job);
+      busy_.push({.at = end_of_job, .id = free.id});
     }
     now_.starts = static_cast<int64_t>(next_start_);
   }
@@ -300,6 +305,7 @@ class Model {
   Run run_;
 
   std::vector<Replica> replicas_;  // by id: all that ever were, in order of their launch
+  std::vector<size_t> living_;     // ids by age, gone and draining ones now and then taken out
   Calendar starting_;              // cancelled ones too, until they are due
   std::vector<size_t> youngest_starting_;
   int64_t starting_count_ = 0;
@@ -318,7 +324,7 @@ class Model {
 
 Run RunModel(const Jobs& jobs, const ModelOptions& options, Prng& startups, Policy& policy) {
   DROVER_CHECK(options.min >= 0 && options.min <= options.max);
-  return Model(jobs, options, startups, policy).Run_();
+  return Model(jobs, options, startups, policy).ToTheEnd();
 }
 
 }  // namespace drover::simulate

@@ -10,7 +10,8 @@
 
 namespace drover::simulate {
 
-// The demand of a trace over time, by windows of 60 s, or of 10 s for bins of less than a minute.
+// The demand of a trace over time, by windows of 60 s, or of 10 s for bins of less than a minute. What
+// is left of the trace after its last whole window counts with that.
 struct Demand {
   int64_t window_s = 60;
   std::vector<double> erlang;     // offered load of each window

@@ -1,5 +1,6 @@
 #include "simulate/policies/engine.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "controller/core/autoscale/decide.h"
@@ -13,14 +14,21 @@ using controller::SignalSpec;
 
 Instant At(int64_t second) { return Instant::FromNanoseconds(second * 1'000'000'000); }
 
+bool IsUtilization(const SignalSpec& signal) {
+  return signal.kind == SignalSpec::Kind::kCpu || signal.kind == SignalSpec::Kind::kMemory;
+}
+
+constexpr int64_t kLongAgoSeconds = 86400;
+
 class EnginePolicy : public Policy {
  public:
   explicit EnginePolicy(EngineOptions options) : options_(std::move(options)) {
     history_.count_at_start = options_.initial;
+    history_.since = options_.seeded ? At(0) : At(-kLongAgoSeconds);
   }
 
   int64_t Desired(const Observation& now) override {
-    if (now.second % options_.period_s != 0) {
+    if (now.second % options_.period_s != 0 || (NeedsUtilization() && !now.utilization)) {
       return desired_.value_or(now.current());
     }
     controller::DecideInput input;
@@ -38,18 +46,21 @@ class EnginePolicy : public Policy {
   }
 
  private:
+  // Before the first sample there is nothing to evaluate.
+  bool NeedsUtilization() const {
+    return std::any_of(options_.spec.signals.begin(), options_.spec.signals.end(), IsUtilization);
+  }
+
   static SignalInput Measured(const SignalSpec& signal, const Observation& now) {
     SignalInput measured;
-    if (signal.kind != SignalSpec::Kind::kCpu && signal.kind != SignalSpec::Kind::kMemory) {
+    if (!IsUtilization(signal)) {
       measured.total = static_cast<double>(now.waiting + now.running);
       return measured;
     }
     constexpr double kReserved = 1000;
     controller::ReplicaUsage busy{
         .ready = true, .warming_up = false, .used = std::nullopt, .reserved = kReserved};
-    if (now.utilization) {
-      busy.used = *now.utilization * kReserved;
-    }
+    busy.used = *now.utilization * kReserved;
     measured.replicas.assign(static_cast<size_t>(now.ready), busy);
     measured.replicas.resize(
         static_cast<size_t>(now.current()),
@@ -95,13 +106,13 @@ EngineOptions DroverOptions(double) {
 }
 
 EngineOptions HpaOptions(double target) {
-  EngineOptions options{.spec = HpaRules(), .period_s = 15, .initial = 1};
+  EngineOptions options{.spec = HpaRules(), .period_s = 15, .initial = 1, .seeded = false};
   options.spec.signals = {Signal(SignalSpec::Kind::kCpu, target)};
   return options;
 }
 
 EngineOptions KedaOptions(double target) {
-  EngineOptions options{.spec = HpaRules(), .period_s = 15, .initial = 1};
+  EngineOptions options{.spec = HpaRules(), .period_s = 15, .initial = 1, .seeded = false};
   options.spec.signals = {Signal(SignalSpec::Kind::kQueue, target)};
   return options;
 }

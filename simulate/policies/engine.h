@@ -14,6 +14,9 @@ struct EngineOptions {
   controller::AutoscaleSpec spec;
   int64_t period_s = 1;  // between evaluations
   int64_t initial = 1;   // count in force at the start
+  // The initial count is a recommendation of second 0, as after a controller's start (R2.1); else the
+  // windows begin empty.
+  bool seeded = true;
 };
 
 // Asks the engine every `period_s`; between, the count stays. The signals of `spec` are fed with: cpu,

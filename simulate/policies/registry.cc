@@ -45,7 +45,8 @@ absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(const PolicyChoice& choice, c
   const std::string& name = choice.name;
   const double target = choice.target.value_or(DefaultTarget(name, context.slo_wait_s).value_or(0));
   if (choice.spec) {
-    return MakeEnginePolicy(InSetting({.spec = *choice.spec, .period_s = 1, .initial = 1}, context));
+    return MakeEnginePolicy(
+        InSetting({.spec = *choice.spec, .period_s = 1, .initial = 1, .seeded = true}, context));
   }
   if (name == "drover") {
     return MakeEnginePolicy(InSetting(DroverOptions(target), context));
