@@ -60,6 +60,17 @@ struct ScalingRules {
   friend bool operator==(const ScalingRules&, const ScalingRules&) = default;
 };
 
+// What stands in for a source that keeps failing, in KEDA's words.
+struct FallbackSpec {
+  enum class Behavior { kStatic, kCurrent, kCurrentIfHigher, kCurrentIfLower };
+
+  int64_t failure_threshold = 3;  // more failures in a row than this
+  int64_t replicas = 0;
+  Behavior behavior = Behavior::kStatic;
+
+  friend bool operator==(const FallbackSpec&, const FallbackSpec&) = default;
+};
+
 struct AutoscaleSpec {
   int64_t min = 1;
   int64_t max = 1;

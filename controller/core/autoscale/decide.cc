@@ -51,19 +51,21 @@ SignalWords WordsOf(Kind kind) {
 
 bool IsUtilization(Kind kind) { return kind == Kind::kCpu || kind == Kind::kMemory; }
 
+Tolerance BothWays(double fraction) { return {.up = fraction, .down = fraction}; }
+
 // ---- signals ----------------------------------------------------------------------------------------
 
 Wish WishOf(const SignalSpec& signal, const SignalInput& measured, const DecideInput& input) {
   if (IsUtilization(signal.kind)) {
     return UtilizationWish(measured.replicas, {.target = signal.target,
-                                               .tolerance = input.spec->tolerance,
+                                               .tolerance = BothWays(input.spec->tolerance),
                                                .current = input.current,
                                                .believe_when_ready_only = signal.kind == Kind::kCpu});
   }
   return AverageValueWish(measured.total, measured.unknown_reason,
                           {.target = signal.target,
                            .activation = signal.activation,
-                           .tolerance = input.spec->tolerance,
+                           .tolerance = BothWays(input.spec->tolerance),
                            .current = input.current});
 }
 
@@ -222,6 +224,7 @@ void RememberWish(const DecideInput& input, const Combined& all, ScalingHistory&
   }
   Remember(history.recommendations, {.at = input.now, .value = value},
            std::max(input.spec->up.stabilization, input.spec->down.stabilization));
+  Compact(history.recommendations);
 }
 
 std::optional<Instant> ApplyStabilization(const DecideInput& input, const ScalingHistory& history,
@@ -350,7 +353,8 @@ DecideResult Decide(const DecideInput& input, ScalingHistory history) {
   }
   decision.desired = steps.value();
 
-  RememberChange(history.changes, {.at = input.now, .change = decision.desired - input.current}, *input.spec);
+  RememberChange(history.changes, {.at = input.now, .change = decision.desired - input.current},
+                 std::max(LongestPeriod(input.spec->up), LongestPeriod(input.spec->down)));
   result.history = std::move(history);
   return result;
 }

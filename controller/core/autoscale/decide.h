@@ -17,6 +17,7 @@
 
 #include "common/ids.h"
 #include "common/time.h"
+#include "controller/core/autoscale/replica_group.h"
 #include "controller/core/spec.h"
 #include "controller/core/view.h"
 
@@ -28,6 +29,9 @@ struct ReplicaUsage {
   bool warming_up = false;     // ready for less than the warm-up (R4.5): its CPU is not believed
   std::optional<double> used;  // milli-CPU or bytes; absent: unknown or stale (R4.1)
   double reserved = 0;         // same unit
+  // For `policy: hpa`, which goes by times: see replica_group.h.
+  ReplicaStatus status = {};
+  SampleTime sample = {};  // of `used`
 };
 
 // One configured signal as measured now, in the order of AutoscaleSpec::signals.
