@@ -47,9 +47,7 @@ int64_t AheadSeconds(const Setting& setting) {
 Result Clairvoyant(const Workload& workload) {
   Result result;
   result.figures.replica_hours = workload.clairvoyant_hours;
-  for (const double length : workload.jobs.length_s) {
-    result.figures.work_bound_hours += length / 3600;
-  }
+  result.figures.work_bound_hours = WorkBound(workload.jobs, static_cast<double>(workload.seconds)) / 3600;
   return result;
 }
 
@@ -85,7 +83,8 @@ Workload MakeWorkload(const Trace& trace, const TraceParams& params, uint64_t se
                            streams);
   workload.startups = streams.startups;
   workload.demand = DemandOf(replayed, params.job_s(), {.wait_s = params.slo_wait_s, .share = 0.01});
-  workload.clairvoyant_hours = ClairvoyantCost(workload.jobs, setting.mean_startup_s()) / 3600;
+  workload.clairvoyant_hours =
+      ClairvoyantCost(workload.jobs, setting.mean_startup_s(), replayed.length_s()) / 3600;
   const std::unique_ptr<Policy> oracle = MakeRateOracle(workload.demand, AheadSeconds(setting));
   Prng startups = workload.startups;
   workload.rate_oracle_hours =
@@ -108,6 +107,7 @@ absl::StatusOr<Result> Simulate(const std::shared_ptr<const Workload>& workload,
                                          .job_s = workload->params.job_s(),
                                          .startup_s = setting.mean_startup_s(),
                                          .ahead_s = AheadSeconds(setting),
+                                         .seeded = setting.seeded,
                                          .demand = &workload->demand}));
     options.progress = [&](int64_t second) { progress(second, workload->seconds); };
     Prng startups = workload->startups;

@@ -85,7 +85,7 @@ Figures FiguresOf(const Run& run, const Jobs& jobs, const Demand& demand, double
   figures.wait_max_s = Quantile(waits, 1);
   const double hours = static_cast<double>(run.seconds) / 3600;
   figures.replica_hours = run.replica_s / 3600;
-  figures.work_bound_hours = run.busy_s / 3600;
+  figures.work_bound_hours = WorkBound(jobs, static_cast<double>(run.seconds)) / 3600;
   figures.actions_per_hour = static_cast<double>(run.actions) / hours;
   figures.launches_per_hour = static_cast<double>(run.launches) / hours;
   figures.restarts_per_hour = static_cast<double>(run.restarts) / hours;

@@ -117,14 +117,11 @@ class Model {
     }
   }
 
-  // Cost and work count up to the end of the trace.
-  double WithinTrace(double from, double to) const {
-    return std::max(0.0, std::min(to, static_cast<double>(options_.seconds)) - from);
-  }
-
+  // Cost counts up to the end of the trace.
   void Bill(size_t id, double until) {
     Replica& replica = replicas_[id];
-    run_.replica_s += WithinTrace(replica.launched_at, until);
+    const double end = std::min(until, static_cast<double>(options_.seconds));
+    run_.replica_s += std::max(0.0, end - replica.launched_at);
     replica.state = State::kGone;
   }
 
@@ -290,9 +287,7 @@ class Model {
       const double start = std::max(arrival, free.at);
       run_.wait_s[next_start_] = start - arrival;
       now_.waits_s.push_back(start - arrival);
-      const double end_of_job = start + jobs_.length_s[next_start_];
-      run_.busy_s += WithinTrace(start, end_of_job);
-      busy_.push({.at = end_of_job, .id = free.id});
+      busy_.push({.at = start + jobs_.length_s[next_start_], .id = free.id});
     }
     now_.starts = static_cast<int64_t>(next_start_);
   }

@@ -32,7 +32,6 @@ struct Run {
   std::vector<int32_t> billed;   // ready, starting and draining, after the policy acted
   std::vector<int32_t> waiting;  // jobs, when metrics are sampled
   double replica_s = 0;          // billed: from launch to the end, drain included, within the trace
-  double busy_s = 0;             // time in which jobs ran, within the trace
   int64_t actions = 0;           // ticks at which the count changed
   int64_t launches = 0;
   int64_t restarts = 0;  // launches less than the mean start-up time after a removal

@@ -43,10 +43,18 @@ Demand DemandOf(const Trace& trace, double job_s, const Promise& promise) {
   return demand;
 }
 
-double ClairvoyantCost(const Jobs& jobs, double launch_s) {
+double WorkBound(const Jobs& jobs, double end_s) {
+  double work = 0;
+  for (size_t i = 0; i < jobs.arrival_s.size(); ++i) {
+    work += std::min(jobs.length_s[i], end_s - jobs.arrival_s[i]);
+  }
+  return work;
+}
+
+double ClairvoyantCost(const Jobs& jobs, double launch_s, double end_s) {
   std::priority_queue<double, std::vector<double>, std::greater<>> endings;
   std::vector<double> idle_since;  // the youngest last
-  double cost = 0;
+  double cost = WorkBound(jobs, end_s);
   for (size_t i = 0; i < jobs.arrival_s.size(); ++i) {
     const double now = jobs.arrival_s[i];
     while (!endings.empty() && endings.top() <= now) {
@@ -59,7 +67,6 @@ double ClairvoyantCost(const Jobs& jobs, double launch_s) {
       cost += std::min(now - idle_since.back(), launch_s);
       idle_since.pop_back();
     }
-    cost += jobs.length_s[i];
     endings.push(now + jobs.length_s[i]);
   }
   return cost;

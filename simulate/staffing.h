@@ -23,9 +23,12 @@ struct Demand {
 // `trace` as thinned.
 Demand DemandOf(const Trace& trace, double job_s, const Promise& promise);
 
-// Cost in replica seconds of the cheapest schedule in which nobody waits: a replica that is idle
+// Replica seconds for the jobs alone, none of them waiting, up to `end_s`: no policy pays less.
+double WorkBound(const Jobs& jobs, double end_s);
+
+// Replica seconds of the cheapest schedule in which nobody waits, up to `end_s`: a replica that is idle
 // between two jobs costs the lesser of the gap and a launch. Last idle, first used is optimal, because
 // min(gap, launch) is concave.
-double ClairvoyantCost(const Jobs& jobs, double launch_s);
+double ClairvoyantCost(const Jobs& jobs, double launch_s, double end_s);
 
 }  // namespace drover::simulate

@@ -39,6 +39,7 @@ struct Flags {
   std::string job_length = "exponential";
   std::string fail_starts;
   bool job_length_doubles = false;
+  bool seeded = false;
   double spike = 1;
   int64_t min = 1;
   int64_t max = 2000;
@@ -118,6 +119,7 @@ absl::Status ReadSetting(const Flags& flags, simulate::Setting& setting) {
                                                            : JobLength::kExponential;
   setting.job_length_doubles = flags.job_length_doubles;
   setting.spike = flags.spike;
+  setting.seeded = flags.seeded;
   setting.min = flags.min;
   setting.max = flags.max;
   if (setting.min < 0 || setting.max < std::max<int64_t>(setting.min, 1)) {
@@ -138,7 +140,8 @@ absl::Status ReadSetting(const Flags& flags, simulate::Setting& setting) {
 
 absl::Status ReadPolicies(const Flags& flags, Comparison& comparison) {
   for (const std::string& name : flags.policies) {
-    PolicyChoice choice{.name = name, .target = std::nullopt, .label = "", .spec = std::nullopt};
+    PolicyChoice choice{
+        .name = name, .target = std::nullopt, .label = "", .spec = std::nullopt, .make = nullptr};
     if (flags.targets.empty()) {
       comparison.policies.push_back(choice);
     }
@@ -210,6 +213,7 @@ void AddSimulateVerb(Verbs verbs) {
   verb->add_option("--job-length", flags->job_length, "distribution of job lengths")
       ->check(CLI::IsMember({"exponential", "deterministic", "lognormal"}));
   verb->add_flag("--double", flags->job_length_doubles, "jobs are twice as long from the middle on");
+  verb->add_flag("--seeded", flags->seeded, "hpa, keda and kpa begin with the first count in their windows");
   verb->add_option("--spike", flags->spike, "this many times the load for 30 minutes from the middle on")
       ->type_name("FACTOR");
   verb->add_option("--fail-starts", flags->fail_starts, "share of starts that fail")->type_name("PERCENT");

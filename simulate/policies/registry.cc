@@ -7,6 +7,7 @@
 #include "absl/strings/str_join.h"
 #include "simulate/policies/baseline.h"
 #include "simulate/policies/engine.h"
+#include "simulate/policies/kpa.h"
 
 namespace drover::simulate {
 namespace {
@@ -18,6 +19,11 @@ EngineOptions InSetting(EngineOptions options, const PolicyContext& context) {
   return options;
 }
 
+EngineOptions AsPeer(EngineOptions options, const PolicyContext& context) {
+  options.seeded = context.seeded;
+  return InSetting(std::move(options), context);
+}
+
 }  // namespace
 
 const std::vector<PolicyInfo>& Policies() {
@@ -25,6 +31,7 @@ const std::vector<PolicyInfo>& Policies() {
       {"drover", "promised wait in seconds (the trace's slo_wait_s)", std::nullopt},
       {"hpa", "utilization in percent (70)", 70},
       {"keda", "jobs waiting and running per replica (1)", 1},
+      {"kpa", "concurrency in percent of a slot (70)", 70},
       {"window", "keeps the largest demand of this many seconds (60)", 60},
       {"rate-oracle", "", std::nullopt},
       {kClairvoyant, "", std::nullopt},
@@ -44,6 +51,9 @@ std::optional<double> DefaultTarget(const std::string& name, double slo_wait_s) 
 absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(const PolicyChoice& choice, const PolicyContext& context) {
   const std::string& name = choice.name;
   const double target = choice.target.value_or(DefaultTarget(name, context.slo_wait_s).value_or(0));
+  if (choice.make) {
+    return choice.make(context);
+  }
   if (choice.spec) {
     return MakeEnginePolicy(
         InSetting({.spec = *choice.spec, .period_s = 1, .initial = 1, .seeded = true}, context));
@@ -52,10 +62,13 @@ absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(const PolicyChoice& choice, c
     return MakeEnginePolicy(InSetting(DroverOptions(target), context));
   }
   if (name == "hpa") {
-    return MakeEnginePolicy(InSetting(HpaOptions(target), context));
+    return MakeEnginePolicy(AsPeer(HpaOptions(target), context));
   }
   if (name == "keda") {
-    return MakeEnginePolicy(InSetting(KedaOptions(target), context));
+    return MakeEnginePolicy(AsPeer(KedaOptions(target), context));
+  }
+  if (name == "kpa") {
+    return MakeKpa({.target = target / 100, .initial = context.initial, .seeded = context.seeded});
   }
   if (name == "window") {
     return MakeMaxOfWindow(std::llround(target));

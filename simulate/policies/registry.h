@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,13 +17,6 @@ namespace drover::simulate {
 
 inline constexpr char kClairvoyant[] = "clairvoyant";  // has no run: figures are computed
 
-struct PolicyChoice {
-  std::string name;                               // one of PolicyNames(), or "file"
-  std::optional<double> target;                   // the policy's one main parameter; absent: its default
-  std::string label;                              // in results; empty: the name
-  std::optional<controller::AutoscaleSpec> spec;  // of "file"
-};
-
 // What a policy may know of the surroundings. Only the oracles look at `demand`.
 struct PolicyContext {
   int64_t initial = 1;
@@ -32,7 +26,17 @@ struct PolicyContext {
   double job_s = 1;
   double startup_s = 0;
   int64_t ahead_s = 0;
+  bool seeded = false;  // see Setting
   const Demand* demand = nullptr;
+};
+
+struct PolicyChoice {
+  std::string name;                               // one of Policies()
+  std::optional<double> target;                   // the policy's one main parameter; absent: its default
+  std::string label;                              // in results; empty: the name
+  std::optional<controller::AutoscaleSpec> spec;  // a service's own declaration, instead of a name
+  // Makes a policy that is not one of Policies(), for benchmarks.
+  std::function<std::unique_ptr<Policy>(const PolicyContext&)> make;
 };
 
 // The meaning of the target and its default, for people: "hpa  utilization in percent (70)".
