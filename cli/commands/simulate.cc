@@ -1,8 +1,12 @@
 // simulate: replays load traces under scaling policies, on this machine alone.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <iostream>
 #include <memory>
+#include <mutex>
 #include <ostream>
 #include <set>
 #include <thread>
@@ -10,9 +14,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
 #include "cli/session.h"
+#include "cli/table.h"
 #include "common/status.h"
 #include "simulate/experiment.h"
 #include "simulate/report.h"
@@ -153,6 +160,52 @@ absl::Status ReadPolicies(const Flags& flags, Comparison& comparison) {
   return absl::OkStatus();
 }
 
+void PrintTable(const Session& session, const std::vector<Result>& results) {
+  std::vector<Table::Column> columns;
+  for (const std::string& title : simulate::SummaryTitles()) {
+    const bool name = title == "TRACE" || title == "POLICY";
+    columns.push_back({.title = title, .align = name ? Table::Align::kLeft : Table::Align::kRight});
+  }
+  Table table(columns, session.color());
+  for (std::vector<std::string>& row : simulate::SummaryRows(simulate::Summarise(results))) {
+    table.AddRow(std::move(row));
+  }
+  session.out() << table.ToText();
+}
+
+// One line on the terminal that says how far it is; nothing where errors do not go to a terminal.
+class ProgressLine {
+ public:
+  explicit ProgressLine(const Session& session)
+      : session_(session), on_(&session.err() == &std::cerr && isatty(STDERR_FILENO) != 0) {}
+
+  ~ProgressLine() {
+    if (shown_) {
+      session_.err() << "\r\033[K";
+    }
+  }
+
+  void Show(size_t done, size_t all, double share) {
+    const std::scoped_lock lock(mutex_);
+    const absl::Time now = absl::Now();
+    if (!on_ || now - last_ < absl::Milliseconds(200)) {
+      return;
+    }
+    last_ = now;
+    shown_ = true;
+    session_.err() << absl::StrFormat("\r%d of %d runs, %d %% of the next", done, all,
+                                      static_cast<int>(share * 100))
+                   << "\033[K" << std::flush;
+  }
+
+ private:
+  const Session& session_;
+  bool on_;
+  bool shown_ = false;
+  std::mutex mutex_;
+  absl::Time last_ = absl::Now();
+};
+
 int Simulate(const Session& session, const Flags& flags) {
   Comparison comparison;
   for (const absl::Status& status : {ReadSetting(flags, comparison.setting), ReadPolicies(flags, comparison),
@@ -164,11 +217,22 @@ int Simulate(const Session& session, const Flags& flags) {
   comparison.seeds = flags.seeds.empty() ? std::vector<uint64_t>{1} : flags.seeds;
   comparison.keep_runs = flags.output == "html";
   comparison.threads = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  const auto results = simulate::Compare(comparison);
+  absl::StatusOr<std::vector<Result>> results;
+  {
+    ProgressLine line(session);
+    comparison.progress = [&](size_t done, size_t all, double share) { line.Show(done, all, share); };
+    results = simulate::Compare(comparison);
+  }
   if (!results.ok()) {
     return session.Fail(results.status());
   }
-  session.out() << simulate::ToJson(*results);
+  if (flags.output == "json") {
+    session.out() << simulate::ToJson(*results);
+  } else if (flags.output == "html") {
+    session.out() << simulate::ToHtml(*results);
+  } else {
+    PrintTable(session, *results);
+  }
   return kOk;
 }
 

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "simulate/policies/alarms.h"
 #include "simulate/policies/baseline.h"
 #include "simulate/policies/engine.h"
 #include "simulate/policies/kpa.h"
@@ -32,6 +33,8 @@ const std::vector<PolicyInfo>& Policies() {
       {"hpa", "utilization in percent (70)", 70},
       {"keda", "jobs waiting and running per replica (1)", 1},
       {"kpa", "concurrency in percent of a slot (70)", 70},
+      {"target-tracking", "utilization in percent (70)", 70},
+      {"step", "utilization in percent (70)", 70},
       {"window", "keeps the largest demand of this many seconds (60)", 60},
       {"rate-oracle", "", std::nullopt},
       {kClairvoyant, "", std::nullopt},
@@ -69,6 +72,12 @@ absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(const PolicyChoice& choice, c
   }
   if (name == "kpa") {
     return MakeKpa({.target = target / 100, .initial = context.initial, .seeded = context.seeded});
+  }
+  if (name == "target-tracking") {
+    return MakeTargetTracking(target);
+  }
+  if (name == "step") {
+    return MakeStepScaling(target);
   }
   if (name == "window") {
     return MakeMaxOfWindow(std::llround(target));
