@@ -99,15 +99,19 @@ absl::StatusOr<Result> Simulate(const std::shared_ptr<const Workload>& workload,
     result = Clairvoyant(*workload);
   } else {
     ModelOptions options = ModelOptionsOf(*workload, setting);
+    if (policy.spec) {
+      options.min = policy.spec->min;
+      options.max = policy.spec->max;
+      options.initial = std::clamp(options.initial, options.min, options.max);
+    }
     ASSIGN_OR_RETURN(const std::unique_ptr<Policy> made,
                      MakePolicy(policy, {.initial = options.initial,
-                                         .min = setting.min,
-                                         .max = setting.max,
+                                         .min = options.min,
+                                         .max = options.max,
                                          .slo_wait_s = workload->params.slo_wait_s,
                                          .job_s = workload->params.job_s(),
                                          .startup_s = setting.mean_startup_s(),
                                          .ahead_s = AheadSeconds(setting),
-                                         .seeded = setting.seeded,
                                          .demand = &workload->demand}));
     options.progress = [&](int64_t second) { progress(second, workload->seconds); };
     Prng startups = workload->startups;

@@ -7,8 +7,10 @@
 namespace drover::simulate {
 namespace {
 
+constexpr double kSettlingSeconds = 600;
+
 void Lateness(const Run& run, const Jobs& jobs, double slo_wait_s, Figures& figures) {
-  struct Hour {
+  struct Share {
     int64_t jobs = 0;
     int64_t late = 0;
 
@@ -17,17 +19,24 @@ void Lateness(const Run& run, const Jobs& jobs, double slo_wait_s, Figures& figu
     }
   };
 
-  Hour all;
-  std::map<int64_t, Hour> hours;
+  Share all;
+  Share settled;
+  const double settled_from_s = static_cast<double>(run.seconds) / 2 + kSettlingSeconds;
+  std::map<int64_t, Share> hours;
   for (size_t i = 0; i < run.wait_s.size(); ++i) {
-    Hour& hour = hours[static_cast<int64_t>(jobs.arrival_s[i] / 3600)];
+    Share& hour = hours[static_cast<int64_t>(jobs.arrival_s[i] / 3600)];
     const int64_t late = run.wait_s[i] > slo_wait_s ? 1 : 0;
     ++hour.jobs;
     ++all.jobs;
     hour.late += late;
+    if (jobs.arrival_s[i] >= settled_from_s) {
+      ++settled.jobs;
+      settled.late += late;
+    }
     all.late += late;
   }
   figures.late_percent = all.percent();
+  figures.settled_late_percent = settled.percent();
   for (const auto& [number, hour] : hours) {
     figures.worst_hour_late_percent = std::max(figures.worst_hour_late_percent, hour.percent());
   }

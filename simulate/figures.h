@@ -16,6 +16,8 @@ struct Figures {
   double wait_p99_s = 0;
   double wait_max_s = 0;
   double worst_hour_late_percent = 0;  // by hour of arrival
+  // Of the jobs that arrived ten minutes or more after the middle of the trace, where disturbances begin.
+  double settled_late_percent = 0;
   double replica_hours = 0;
   double work_bound_hours = 0;  // busy time alone: no policy pays less
   double actions_per_hour = 0;

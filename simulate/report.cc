@@ -30,6 +30,7 @@ nlohmann::ordered_json ToObject(const Result& result) {
       {"instability", f.instability},
       {"clairvoyant_hours", result.clairvoyant_hours},
       {"worst_hour_late_percent", f.worst_hour_late_percent},
+      {"settled_late_percent", f.settled_late_percent},
       {"restarts_per_hour", f.restarts_per_hour},
       {"cpu_per_decision_us", f.cpu_per_decision_us},
   };

@@ -41,6 +41,7 @@ void AddScaled(Figures& sum, const Figures& f, double share) {
   sum.wait_p99_s += f.wait_p99_s * share;
   sum.wait_max_s += f.wait_max_s * share;
   sum.worst_hour_late_percent += f.worst_hour_late_percent * share;
+  sum.settled_late_percent += f.settled_late_percent * share;
   sum.replica_hours += f.replica_hours * share;
   sum.work_bound_hours += f.work_bound_hours * share;
   sum.actions_per_hour += f.actions_per_hour * share;

@@ -21,6 +21,9 @@
 #include "cli/session.h"
 #include "cli/table.h"
 #include "common/status.h"
+#include "compose/compose.h"
+#include "compose/files.h"
+#include "controller/runtime/convert.h"
 #include "simulate/experiment.h"
 #include "simulate/report.h"
 
@@ -126,7 +129,6 @@ absl::Status ReadSetting(const Flags& flags, simulate::Setting& setting) {
                                                            : JobLength::kExponential;
   setting.job_length_doubles = flags.job_length_doubles;
   setting.spike = flags.spike;
-  setting.seeded = flags.seeded;
   setting.min = flags.min;
   setting.max = flags.max;
   if (setting.min < 0 || setting.max < std::max<int64_t>(setting.min, 1)) {
@@ -145,12 +147,32 @@ absl::Status ReadSetting(const Flags& flags, simulate::Setting& setting) {
   return absl::OkStatus();
 }
 
-absl::Status ReadPolicies(const Flags& flags, Comparison& comparison) {
+bool IsPolicyName(const std::string& name) {
+  const auto& all = simulate::Policies();
+  return std::any_of(all.begin(), all.end(), [&](const auto& info) { return info.name == name; });
+}
+
+// A service's own declaration: FILE.yaml.
+absl::Status ReadPolicyFile(const Session& session, const std::string& name, PolicyChoice& choice) {
+  const std::string file = Resolved(session, name);
+  ASSIGN_OR_RETURN(const std::string text, compose::ReadWholeFile(file));
+  ASSIGN_OR_RETURN(const v1::AutoscaleSpec spec, compose::ReadAutoscaleFile(text, name));
+  choice.spec = controller::ToCore(spec);
+  choice.name = std::filesystem::path(name).filename().string();
+  return absl::OkStatus();
+}
+
+absl::Status ReadPolicies(const Session& session, const Flags& flags, Comparison& comparison) {
   for (const std::string& name : flags.policies) {
-    PolicyChoice choice{
-        .name = name, .target = std::nullopt, .label = "", .spec = std::nullopt, .make = nullptr};
-    if (flags.targets.empty()) {
+    PolicyChoice choice;
+    choice.name = name;
+    choice.seeded = flags.seeded;
+    if (!IsPolicyName(name) && (absl::StrContains(name, '/') || absl::StrContains(name, '.'))) {
+      RETURN_IF_ERROR(ReadPolicyFile(session, name, choice));
+    }
+    if (flags.targets.empty() || choice.spec) {
       comparison.policies.push_back(choice);
+      continue;
     }
     for (const double target : flags.targets) {
       choice.target = target;
@@ -208,8 +230,9 @@ class ProgressLine {
 
 int Simulate(const Session& session, const Flags& flags) {
   Comparison comparison;
-  for (const absl::Status& status : {ReadSetting(flags, comparison.setting), ReadPolicies(flags, comparison),
-                                     ReadInputs(session, flags, comparison)}) {
+  for (const absl::Status& status :
+       {ReadSetting(flags, comparison.setting), ReadPolicies(session, flags, comparison),
+        ReadInputs(session, flags, comparison)}) {
     if (!status.ok()) {
       return session.Fail(status);
     }

@@ -20,8 +20,8 @@ EngineOptions InSetting(EngineOptions options, const PolicyContext& context) {
   return options;
 }
 
-EngineOptions AsPeer(EngineOptions options, const PolicyContext& context) {
-  options.seeded = context.seeded;
+EngineOptions AsPeer(EngineOptions options, const PolicyChoice& choice, const PolicyContext& context) {
+  options.seeded = choice.seeded;
   return InSetting(std::move(options), context);
 }
 
@@ -65,13 +65,13 @@ absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(const PolicyChoice& choice, c
     return MakeEnginePolicy(InSetting(DroverOptions(target), context));
   }
   if (name == "hpa") {
-    return MakeEnginePolicy(AsPeer(HpaOptions(target), context));
+    return MakeEnginePolicy(AsPeer(HpaOptions(target), choice, context));
   }
   if (name == "keda") {
-    return MakeEnginePolicy(AsPeer(KedaOptions(target), context));
+    return MakeEnginePolicy(AsPeer(KedaOptions(target), choice, context));
   }
   if (name == "kpa") {
-    return MakeKpa({.target = target / 100, .initial = context.initial, .seeded = context.seeded});
+    return MakeKpa({.target = target / 100, .initial = context.initial, .seeded = choice.seeded});
   }
   if (name == "target-tracking") {
     return MakeTargetTracking(target);

@@ -26,14 +26,16 @@ struct PolicyContext {
   double job_s = 1;
   double startup_s = 0;
   int64_t ahead_s = 0;
-  bool seeded = false;  // see Setting
   const Demand* demand = nullptr;
 };
 
 struct PolicyChoice {
-  std::string name;                               // one of Policies()
-  std::optional<double> target;                   // the policy's one main parameter; absent: its default
-  std::string label;                              // in results; empty: the name
+  std::string name;              // one of Policies()
+  std::optional<double> target;  // the policy's one main parameter; absent: its default
+  std::string label;             // in results; empty: the name
+  // hpa, keda and kpa remember the initial count as a recommendation, as they do when they start on a
+  // running service; else they begin without memory, as in the protocol's table.
+  bool seeded = false;
   std::optional<controller::AutoscaleSpec> spec;  // a service's own declaration, instead of a name
   // Makes a policy that is not one of Policies(), for benchmarks.
   std::function<std::unique_ptr<Policy>(const PolicyContext&)> make;
