@@ -48,7 +48,7 @@ double LoadEstimate::NewArrivals(const LoadSample& sample, double step_s) const 
 void LoadEstimate::LearnService(const LoadSample& sample, double step_s) {
   if (sample.completions && last_->completions) {
     const double keep = std::exp(-step_s / std::max(60.0, kServiceMemory * service_s));
-    busy_s_ = busy_s_ * keep + *last_->running * step_s;
+    busy_s_ = busy_s_ * keep + (*last_->running + *sample.running) / 2 * step_s;
     done_ = done_ * keep + std::max(0.0, *sample.completions - *last_->completions);
     return;
   }
@@ -88,7 +88,7 @@ void LoadEstimate::FollowMean(double step_s, double startup_s) {
     return;
   }
   const double scale = kMeanScale * std::max(startup_s, service_s);
-  mean += error * Weight(step_s, std::min(scale, mean_age_s_ + service_s));
+  mean += error * Weight(step_s, std::min(scale, mean_age_s_ / 2 + service_s));
 }
 
 void LoadEstimate::Add(const LoadSample& given, double startup_s, double max_wait_s) {
@@ -107,7 +107,8 @@ void LoadEstimate::Add(const LoadSample& given, double startup_s, double max_wai
   arrived += arrivals;
   if (step_s > 0) {
     rate_age_s_ += step_s;
-    rate += (arrivals / step_s - rate) * Weight(step_s, std::min(kRateScale * startup_s, rate_age_s_ + startup_s));
+    rate += (arrivals / step_s - rate) *
+            Weight(step_s, std::min(kRateScale * startup_s, rate_age_s_ + startup_s));
   }
   FollowDemand(sample, arrivals, step_s);
   FollowMean(step_s, startup_s);

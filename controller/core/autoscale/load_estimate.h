@@ -14,7 +14,6 @@ struct LoadSample {
   double waiting = 0;
   std::optional<double> running;  // jobs in hand; absent: unknown
   int64_t ready = 0;
-  int64_t starting = 0;
   // Totals since any start; absent: the source does not count.
   std::optional<double> arrivals;
   std::optional<double> completions;

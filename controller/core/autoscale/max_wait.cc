@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -11,19 +12,24 @@ namespace drover::controller {
 namespace {
 
 // One setting for all loads.
-constexpr double kStartupPrior = 10;     // s, counts as two measured starts
-constexpr double kLateShare = 0.01;      // the promise is kept when no more are late
-constexpr double kLeastPrice = 10;       // of a late job, in mean job lengths of replica time
-constexpr double kMostPrice = 120;       // capacity is never held at any price
-constexpr double kPriceOfDebt = 50;      // for one start-up's arrivals beyond the allowed
+constexpr double kStartupPrior = 10;  // s, counts as two measured starts
+constexpr double kLateShare = 0.01;   // the promise is kept when no more are late
+constexpr double kLeastPrice = 10;    // of a late job, in mean job lengths of replica time
+constexpr double kMostPrice = 120;    // capacity is never held at any price
+constexpr double kPriceOfDebt = 50;   // for one start-up's arrivals beyond the allowed
 constexpr double kMostDebt = 4;
-constexpr double kLateAtLeastPrice = 0.25;  // share that may be late by chance, times the price
-constexpr double kBiasScale = 4;            // start-ups
+constexpr double kLateAtLeastPrice = 0.1;  // share that may be late by chance, times the price
+constexpr double kBiasScale = 4;           // start-ups
 constexpr double kSpreadScale = 10;
-constexpr double kSpreadShare = 0.5;  // of the normal quantile, for errors beyond Poisson noise
-constexpr double kLongestHold = 100;  // start-ups
-constexpr double kUrgent = 0.25;      // of the promise: an expected wait that allows no more delay
-constexpr double kGap = 5;            // start-ups without a sample: begin anew from the present count
+constexpr double kSpreadShare = 0.5;    // of the normal quantile, for errors beyond Poisson noise
+constexpr double kLongestHold = 100;    // start-ups
+constexpr double kUrgent = 0.25;        // of the promise: an expected wait that allows no more delay
+constexpr double kTolerable = 0.5;      // of the promise: an expected wait that needs no surge
+constexpr double kSmall = 0.3;          // standard deviations of a Poisson load: no reason to remove
+constexpr double kThroughputScale = 3;  // service times
+constexpr double kRounding = 1e-3;      // of a replica
+constexpr double kLongAgo = 1e9;        // s
+constexpr double kGap = 5;              // start-ups without a sample: begin anew from the present count
 
 double Weight(double step_s, double scale_s) { return 1 - std::exp(-step_s / scale_s); }
 
@@ -113,8 +119,9 @@ Need NeedAhead(const Step& at, double forecast, const MaxWaitState& state) {
   Need need;
   need.load = std::max(0.0, forecast + std::max(0.0, state.error.bias));
   const double dispersion = std::max(OwnNoise(state), std::min(2.0, spread / mean));
-  need.spare = SpareFor({.busy = need.load, .dispersion = dispersion, .promise = at.promise_s / state.load.service_s},
-                        kLateAtLeastPrice / price);
+  need.spare =
+      SpareFor({.busy = need.load, .dispersion = dispersion, .promise = at.promise_s / state.load.service_s},
+               kLateAtLeastPrice / price);
   const double beyond = std::sqrt(std::max(0.0, spread - 1.3 * own));
   need.spare += kSpreadShare * NormalQuantile(1 - 1 / price) * beyond;
   return need;
@@ -123,13 +130,14 @@ Need NeedAhead(const Step& at, double forecast, const MaxWaitState& state) {
 // Replicas that work off a backlog which the ones there and coming leave late; kept until it is gone.
 // More of them shorten the time in which everybody is late and cost their start: the square root is
 // where both are equal.
-double Surge(const Step& at, MaxWaitState& state) {
+double Surge(const Step& at, int64_t held, MaxWaitState& state) {
   const LoadEstimate& load = state.load;
   const double waiting = at.input.load.waiting;
   const double ready = static_cast<double>(at.input.ready);
   const double starting = static_cast<double>(std::max<int64_t>(0, at.input.current - at.input.ready));
-  const double tolerable = 0.5 * at.promise_s / load.service_s * std::max(1.0, ready);
-  if (waiting <= std::min(tolerable, ready)) {
+  const double lasting = std::max(1.0, std::min(ready, static_cast<double>(held)));
+  const double tolerable = kTolerable * at.promise_s / load.service_s * lasting;
+  if (waiting <= std::min(tolerable, lasting)) {
     return 0;
   }
   const double jobs_left = waiting + (load.demand - ready - starting / 2) * state.startup_s / load.service_s;
@@ -143,71 +151,109 @@ double Surge(const Step& at, MaxWaitState& state) {
 
 // Few changes: nothing small is removed, nothing twice within a start-up, nothing added right after a
 // removal unless jobs wait.
-int64_t Batched(const Step& at, int64_t wanted, double load, MaxWaitState& state) {
+void Batch(const Step& at, double load, MaxWaitState& state, Wish& wish) {
   const int64_t current = at.input.current;
+  const int64_t wanted = *wish.wish;
+  const double since_removed_s = at.now_s - state.removed_s;
   if (wanted < current) {
-    const double small = std::max(1.0, 0.3 * std::sqrt(load));
-    const bool soon = at.now_s - state.removed_s < state.startup_s;
-    if (soon || static_cast<double>(current - wanted) < small) {
-      return current;
+    const double small = std::max(1.0, kSmall * std::sqrt(load));
+    if (static_cast<double>(current - wanted) < small) {
+      wish = HeldWish(std::move(wish), current, "small", "fewer than change at once");
+    } else if (since_removed_s < state.startup_s) {
+      wish = HeldWish(std::move(wish), current, "batch", "removed some less than a start-up ago");
+    } else {
+      state.removed_s = at.now_s;
     }
-    state.removed_s = at.now_s;
-    return wanted;
-  }
-  if (wanted > current) {
-    const double expected_wait =
-        at.input.load.waiting * state.load.service_s / std::max<double>(1, static_cast<double>(at.input.ready));
-    const bool urgent = expected_wait > kUrgent * at.promise_s || current == 0;
-    const bool soon = at.now_s - state.removed_s < state.startup_s || at.now_s - state.added_s < 0.5 * state.startup_s;
-    if (soon && !urgent) {
-      return current;
+  } else if (wanted > current) {
+    const double ready = std::max(1.0, static_cast<double>(at.input.ready));
+    const bool urgent = at.input.load.waiting * state.load.service_s / ready > kUrgent * at.promise_s;
+    const bool soon = std::min(since_removed_s, 2 * (at.now_s - state.added_s)) < state.startup_s;
+    if (soon && !urgent && current > 0) {
+      wish = HeldWish(std::move(wish), current, "batch",
+                      "changed less than a start-up ago, and no job waits long");
+    } else {
+      state.added_s = at.now_s;
     }
-    state.added_s = at.now_s;
   }
-  return wanted;
 }
 
-}  // namespace
+// More replicas do not help while something behind them is the limit.
+void Limit(const MaxWaitInput& input, const MaxWaitState& state, Wish& wish) {
+  if (const std::optional<double> limit = state.throughput.limit(); limit && *wish.wish > input.current) {
+    wish = HeldWish(
+        std::move(wish), input.current, "downstream limit",
+        absl::StrFormat("%d replicas do no more work than %.0f did; look behind them", input.ready, *limit));
+  }
+}
 
-Wish MaxWaitWish(const MaxWaitInput& input, MaxWaitState& state) {
-  LearnStartups(input.startups, state);
+std::string Formula(const Need& need, int64_t level, int64_t held, double hold_s, int64_t raw) {
+  std::string text = absl::StrFormat("load %.1f + spare %.1f = %d", need.load, need.spare, level);
+  if (raw > held) {
+    absl::StrAppend(&text, ", ", raw, " to work off the backlog");
+  } else if (held > level) {
+    absl::StrAppendFormat(&text, ", %d needed within %.0f s", held, hold_s);
+  }
+  return text;
+}
+
+// Starts or resumes the state; what was before a long gap without samples is no guide (R2.1).
+Step Begin(const MaxWaitInput& input, MaxWaitState& state) {
   if (!state.begin) {
     state.begin = input.now;
-    state.removed_s = state.added_s = -1e9;
+    state.removed_s = state.added_s = -kLongAgo;
   }
+  LearnStartups(input.startups, state);
   const double now_s = absl::ToDoubleSeconds(input.now - *state.begin);
   const Step at = {.now_s = now_s,
                    .step_s = std::max(0.0, now_s - state.last_s),
                    .promise_s = absl::ToDoubleSeconds(input.max_wait),
                    .input = input};
+  state.last_s = now_s;
   if (!state.gaps.begun() || at.step_s > kGap * state.startup_s) {
     state.gaps.Begin(now_s, input.current);
   }
-  state.last_s = now_s;
+  return at;
+}
+
+void Observe(const Step& at, MaxWaitState& state) {
+  const WaitingLoad& load = at.input.load;
   const double arrived = state.load.arrived;
-  state.load.Add({.at_s = now_s,
-                  .waiting = input.load.waiting,
-                  .running = input.load.running,
-                  .ready = input.ready,
-                  .starting = input.current - input.ready,
-                  .arrivals = input.load.arrivals,
-                  .completions = input.load.completions},
+  state.load.Add({.at_s = at.now_s,
+                  .waiting = load.waiting,
+                  .running = load.running,
+                  .ready = at.input.ready,
+                  .arrivals = load.arrivals,
+                  .completions = load.completions},
                  state.startup_s, at.promise_s);
   KeepAccount(at, state.load.arrived - arrived, state);
+  const double busy = load.running.value_or(static_cast<double>(at.input.ready));
+  state.throughput.Add(at.now_s, load.waiting > 0 && busy >= static_cast<double>(at.input.ready), busy,
+                       load.completions, std::max(state.startup_s, kThroughputScale * state.load.service_s));
+}
+
+}  // namespace
+
+Wish MaxWaitWish(const MaxWaitInput& input, MaxWaitState& state) {
+  const Step at = Begin(input, state);
+  Observe(at, state);
   const double forecast = Forecast(state);
   LearnError(at, forecast, state);
   const Need need = NeedAhead(at, forecast, state);
-  state.gaps.Set(now_s, CeilToCount(need.load + need.spare - 1e-3), state.startup_s);
-  const double miss_s = state.startup_s + state.account.price * std::max(0.0, state.startup_s - at.promise_s);
-  const double hold_s = std::clamp(state.gaps.BestHold(now_s, miss_s, state.startup_s), state.startup_s,
-                                   kLongestHold * state.startup_s);
-  const int64_t held = state.gaps.Held(now_s, hold_s);
-  state.surge = Surge(at, state);
+  const int64_t level = CeilToCount(need.load + need.spare - kRounding);
+  state.gaps.Set(at.now_s, level, state.startup_s);
+  const double absent_s = std::max(0.0, state.startup_s - at.promise_s);
+  const double hold_s = std::clamp(
+      state.gaps.BestHold(at.now_s, state.startup_s + state.account.price * absent_s, state.startup_s),
+      state.startup_s, kLongestHold * state.startup_s);
+  const int64_t held = state.gaps.Held(at.now_s, hold_s);
+  state.surge = Surge(at, held, state);
   Wish wish;
   wish.value = input.load.waiting + input.load.running.value_or(0);
   wish.raw = std::max(held, CeilToCount(state.surge));
-  wish.wish = Batched(at, *wish.raw, need.load, state);
-  wish.formula = absl::StrFormat("load %.1f + spare %.1f", need.load, need.spare);
+  wish.wish = wish.raw;
+  wish.formula = Formula(need, level, held, hold_s, *wish.raw);
+  Limit(input, state, wish);
+  Batch(at, need.load, state, wish);
   return wish;
 }
 

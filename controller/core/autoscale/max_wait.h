@@ -16,6 +16,7 @@
 #include "common/time.h"
 #include "controller/core/autoscale/load_estimate.h"
 #include "controller/core/autoscale/return_gaps.h"
+#include "controller/core/autoscale/throughput_watch.h"
 #include "controller/core/autoscale/trail.h"
 #include "controller/core/autoscale/wish.h"
 
@@ -24,18 +25,18 @@ namespace drover::controller {
 // What the source of a signal with `max_wait` knows. Waiting jobs are the least; the rest helps.
 struct WaitingLoad {
   double waiting = 0;
-  std::optional<double> running;  // in hand
-  std::optional<double> arrivals;     // totals since any start
+  std::optional<double> running;   // in hand
+  std::optional<double> arrivals;  // totals since any start
   std::optional<double> completions;
   std::optional<Duration> oldest;  // age of the oldest waiting job
 };
 
 // How the past kept the promise.
 struct PromiseAccount {
-  Trail arrived;          // over the promised wait
-  double overdue = 0;     // jobs that wait longer than promised
-  double debt = 0;        // late jobs beyond the allowed share, in start-ups' worth of arrivals
-  double price = 0;       // of a late job, in mean job lengths of replica time
+  Trail arrived;       // over the promised wait
+  double overdue = 0;  // jobs that wait longer than promised
+  double debt = 0;     // late jobs beyond the allowed share, in start-ups' worth of arrivals
+  double price = 0;    // of a late job, in mean job lengths of replica time
 };
 
 // How far forecasts were off, one start-up later.
@@ -45,29 +46,19 @@ struct ForecastError {
   double spread = 0;  // mean square of what was missing, doubled: as if errors were symmetric
 };
 
-// Whether more replicas still do more work while jobs wait: for a limit downstream.
-struct ThroughputWatch {
-  double since_s = 0;         // saturated since
-  double completions = 0;     // at `since_s`
-  double busy = 0;            // at `since_s`
-  double reference_busy = 0;  // the earlier stretch; 0: none
-  double reference_rate = 0;
-  std::optional<double> limited_at_s;
-};
-
 struct MaxWaitState {
   std::optional<Instant> begin;
   double last_s = 0;
   LoadEstimate load;
-  double startup_s = 0;
-  double startups = 0;  // how many were measured
+  double startup_s = 0;  // mean of the measured ones; 0: not begun
+  double startups = 0;   // how many were measured
   PromiseAccount account;
   ForecastError error;
   ReturnGaps gaps;
   ThroughputWatch throughput;
-  double surge = 0;     // replicas wanted to work off a backlog; 0: none
-  double added_s = 0;   // last change of the answer
-  double removed_s = 0;
+  double surge = 0;      // replicas wanted to work off a backlog; 0: none
+  double added_s = 0;    // when the answer last rose
+  double removed_s = 0;  // and fell
 };
 
 struct MaxWaitInput {

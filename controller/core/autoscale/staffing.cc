@@ -21,7 +21,8 @@ double SpareFor(const StaffingLoad& load, double late) {
   // Thirty halvings of a range of a few hundred replicas: far below one replica.
   for (int step = 0; step < 30; ++step) {
     const double spare = (low + high) / 2;
-    const double wait = DelayProbability(load, spare) * std::exp(-2 * spare * load.promise / (1 + load.dispersion));
+    const double wait =
+        DelayProbability(load, spare) * std::exp(-2 * spare * load.promise / (1 + load.dispersion));
     (wait > late ? low : high) = spare;
   }
   return high;
@@ -29,7 +30,8 @@ double SpareFor(const StaffingLoad& load, double late) {
 
 double NormalQuantile(double probability) {
   const double t = std::sqrt(-2 * std::log(1 - probability));
-  return t - (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
+  return t -
+         (2.515517 + t * (0.802853 + t * 0.010328)) / (1 + t * (1.432788 + t * (0.189269 + t * 0.001308)));
 }
 
 }  // namespace drover::controller
