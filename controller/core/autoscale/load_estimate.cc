@@ -16,10 +16,10 @@ constexpr double kServiceMemory = 30;
 // A queue's end shows in the number of running jobs for about so many service times.
 constexpr double kQueueShadow = 2;
 // The mean is over so many start-ups or service times, whichever is longer.
-constexpr double kMeanScale = 3;
+constexpr double kMeanScale = 1;
 // Standard deviations (of a Poisson load) that are a change and no noise.
-constexpr double kJump = 4;
-constexpr double kRateScale = 100;
+constexpr double kJump = 2.5;
+constexpr double kRateScale = 200;
 // When nobody says how many replicas are busy, idle ones are found by trying: the assumed demand shrinks
 // by a third in so many start-ups, until jobs wait.
 constexpr double kProbeScale = 25;

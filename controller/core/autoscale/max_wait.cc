@@ -12,19 +12,18 @@ namespace drover::controller {
 namespace {
 
 // One setting for all loads.
-constexpr double kStartupPrior = 10;  // s, counts as two measured starts
-constexpr double kLateShare = 0.01;   // the promise is kept when no more are late
-constexpr double kLeastPrice = 10;    // of a late job, in mean job lengths of replica time
-constexpr double kMostPrice = 120;    // capacity is never held at any price
-constexpr double kPriceOfDebt = 50;   // for one start-up's arrivals beyond the allowed
-constexpr double kMostDebt = 4;
+constexpr double kStartupPrior = 10;       // s, counts as two measured starts
+constexpr double kLateShare = 0.01;        // the promise is kept when no more are late
+constexpr double kLeastPrice = 10;         // of a late job, in mean job lengths of replica time
+constexpr double kPriceOfDebt = 15;        // for one start-up's arrivals beyond the allowed
+constexpr double kMostDebt = 3.5;          // start-ups: capacity is not held at any price
 constexpr double kLateAtLeastPrice = 0.1;  // share that may be late by chance, times the price
-constexpr double kBiasScale = 4;           // start-ups
+constexpr double kBiasScale = 5;           // start-ups
 constexpr double kSpreadScale = 10;
-constexpr double kSpreadShare = 0.5;    // of the normal quantile, for errors beyond Poisson noise
+constexpr double kSpreadShare = 0.3;    // of the normal quantile, for errors beyond Poisson noise
 constexpr double kLongestHold = 100;    // start-ups
 constexpr double kUrgent = 0.25;        // of the promise: an expected wait that allows no more delay
-constexpr double kTolerable = 0.5;      // of the promise: an expected wait that needs no surge
+constexpr double kTolerable = 0.25;     // of the promise: an expected wait that needs no surge
 constexpr double kSmall = 0.3;          // standard deviations of a Poisson load: no reason to remove
 constexpr double kThroughputScale = 3;  // service times
 constexpr double kRounding = 1e-3;      // of a replica
@@ -73,7 +72,7 @@ void KeepAccount(const Step& at, double arrivals, MaxWaitState& state) {
   const double startup_jobs = std::max(1.0, state.load.rate * state.startup_s);
   account.debt += (late - kLateShare * arrivals) / startup_jobs;
   account.debt = std::clamp(account.debt, 0.0, kMostDebt);
-  account.price = std::min(kMostPrice, kLeastPrice + kPriceOfDebt * account.debt);
+  account.price = kLeastPrice + kPriceOfDebt * account.debt;
 }
 
 // The load's state relaxes to its mean with the service time.

@@ -66,7 +66,6 @@ struct MaxWaitInput {
   Duration max_wait;
   int64_t current = 0;  // count in force, starting ones included
   int64_t ready = 0;
-  int64_t max = 0;
   std::vector<Duration> startups;  // measured since the last call
   WaitingLoad load;
 };
