@@ -1,6 +1,7 @@
 #include "controller/core/scale.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "controller/core/signals.h"
@@ -114,6 +115,7 @@ void ReviewDesired(Model& model, const Probes& probes, Service& service) {
   for (const ReplicaId id : service.replicas) {
     input.ready += model.replicas.at(id).state == ReplicaState::kReady ? 1 : 0;
   }
+  input.startups = std::exchange(service.startups, {});
   std::optional<Instant> next_change;
   input.signals = MakeSignals(model, probes, service, &next_change);
   input.paused = service.record.paused && !service.record.pause_down_only;

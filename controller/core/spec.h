@@ -32,9 +32,10 @@ struct SignalSpec {
   };
 
   Kind kind = Kind::kCpu;
-  std::string queue;      // kQueue: name in StackSpec::queues
-  double target = 0;      // cpu, memory: percent of the reservation; others: per replica
-  double activation = 0;  // kQueue: from zero only above this depth
+  std::string queue;                      // kQueue: name in StackSpec::queues
+  double target = 0;                      // cpu, memory: percent of the reservation; others: per replica
+  double activation = 0;                  // kQueue: from zero only above this depth
+  std::optional<Duration> max_wait = {};  // kQueue: the promise, instead of `target`
 
   friend bool operator==(const SignalSpec&, const SignalSpec&) = default;
 };

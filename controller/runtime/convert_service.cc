@@ -21,6 +21,9 @@ SignalSpec Translate(const v1::SignalSpec& signal) {
       out.queue = signal.queue().queue();
       out.target = signal.queue().per_replica();
       out.activation = signal.queue().activation();
+      if (signal.queue().has_max_wait()) {
+        out.max_wait = ToCore(signal.queue().max_wait());
+      }
       break;
     case v1::SignalSpec::kInFlight:
       out.kind = SignalSpec::Kind::kInFlight;
@@ -82,7 +85,12 @@ AutoscaleSpec Translate(const v1::AutoscaleSpec& scale) {
     out.signals.push_back(Translate(signal));
   }
   out.up = Translate(scale.scale_up(), absl::ZeroDuration());
-  out.down = Translate(scale.scale_down(), AutoscaleSpec().down.stabilization);
+  // A promise knows itself how long to keep what.
+  const bool only_promises =
+      std::all_of(out.signals.begin(), out.signals.end(),
+                  [](const SignalSpec& signal) { return signal.max_wait.has_value(); });
+  out.down = Translate(scale.scale_down(),
+                       only_promises ? absl::ZeroDuration() : AutoscaleSpec().down.stabilization);
   if (scale.has_tolerance()) {
     out.tolerance = scale.tolerance();
   }

@@ -28,6 +28,9 @@ class EnginePolicy : public Policy {
   }
 
   int64_t Desired(const Observation& now) override {
+    for (const double startup_s : now.startup_times_s) {
+      startups_.push_back(absl::Seconds(startup_s));
+    }
     if (now.second % options_.period_s != 0 || (NeedsUtilization() && !now.utilization)) {
       return desired_.value_or(now.current());
     }
@@ -36,6 +39,7 @@ class EnginePolicy : public Policy {
     input.spec = &options_.spec;
     input.current = desired_.value_or(now.current());
     input.ready = now.ready;
+    input.startups = std::exchange(startups_, {});
     for (const SignalSpec& signal : options_.spec.signals) {
       input.signals.push_back(Measured(signal, now));
     }
@@ -55,6 +59,11 @@ class EnginePolicy : public Policy {
     SignalInput measured;
     if (!IsUtilization(signal)) {
       measured.total = static_cast<double>(now.waiting + now.running);
+      measured.load = controller::WaitingLoad{.waiting = static_cast<double>(now.waiting),
+                                              .running = static_cast<double>(now.running),
+                                              .arrivals = static_cast<double>(now.arrivals),
+                                              .completions = static_cast<double>(now.completions),
+                                              .oldest = std::nullopt};
       return measured;
     }
     constexpr double kReserved = 1000;
@@ -71,6 +80,7 @@ class EnginePolicy : public Policy {
   EngineOptions options_;
   controller::ScalingHistory history_;
   std::optional<int64_t> desired_;
+  std::vector<Duration> startups_;  // measured since the last evaluation
 };
 
 AutoscaleSpec HpaRules() {
@@ -98,10 +108,12 @@ std::unique_ptr<Policy> MakeEnginePolicy(EngineOptions options) {
   return std::make_unique<EnginePolicy>(std::move(options));
 }
 
-EngineOptions DroverOptions(double) {
+EngineOptions DroverOptions(double max_wait_s) {
   EngineOptions options;
   options.spec.max = 2000;
-  options.spec.signals = {Signal(SignalSpec::Kind::kQueue, 1)};
+  options.spec.signals = {Signal(SignalSpec::Kind::kQueue, 0)};
+  options.spec.signals[0].max_wait = absl::Seconds(max_wait_s);
+  options.spec.down.stabilization = absl::ZeroDuration();  // as a declared max_wait alone has it
   return options;
 }
 

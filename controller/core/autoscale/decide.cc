@@ -55,6 +55,23 @@ Tolerance BothWays(double fraction) { return {.up = fraction, .down = fraction};
 
 // ---- signals ----------------------------------------------------------------------------------------
 
+// What happened while a signal is unknown stays unknown to its promise; unknown never lowers (R4.2).
+Wish PromiseWish(const SignalSpec& signal, const SignalInput& measured, const DecideInput& input,
+                 MaxWaitState& state) {
+  if (!measured.total || !measured.load) {
+    return UnknownWish(measured.unknown_reason.empty() ? "no sample" : measured.unknown_reason);
+  }
+  Wish wish = MaxWaitWish({.now = input.now,
+                           .max_wait = *signal.max_wait,
+                           .current = input.current,
+                           .ready = input.ready,
+                           .startups = input.startups,
+                           .load = *measured.load},
+                          state);
+  wish.value = measured.total;
+  return wish;
+}
+
 Wish WishOf(const SignalSpec& signal, const SignalInput& measured, const DecideInput& input) {
   if (IsUtilization(signal.kind)) {
     return UtilizationWish(measured.replicas, {.target = signal.target,
@@ -75,8 +92,8 @@ SignalDecision Explained(const SignalSpec& signal, const SignalInput& measured, 
   decision.name = signal.queue.empty() ? words.name : absl::StrCat(words.name, " ", signal.queue);
   decision.value = wish.value;
   decision.unknown_reason = wish.unknown_reason;
-  decision.target = signal.target;
-  decision.unit = words.unit;
+  decision.target = signal.max_wait ? absl::ToDoubleSeconds(*signal.max_wait) : signal.target;
+  decision.unit = signal.max_wait ? "s of waiting" : words.unit;
   decision.age = measured.age;
   decision.wish = wish.wish;
   decision.formula = wish.formula;
@@ -332,7 +349,14 @@ DecideResult Decide(const DecideInput& input, ScalingHistory history) {
 
   std::vector<Wish> wishes;
   for (size_t i = 0; i < input.signals.size(); ++i) {
-    wishes.push_back(WishOf(input.spec->signals[i], input.signals[i], input));
+    const SignalSpec& signal = input.spec->signals[i];
+    if (signal.max_wait) {
+      MaxWaitState& promise = history.promises[i];
+      wishes.push_back(PromiseWish(signal, input.signals[i], input, promise));
+      NoteDue(result.due, input.now + MaxWaitPeriod(promise));
+    } else {
+      wishes.push_back(WishOf(signal, input.signals[i], input));
+    }
     decision.signals.push_back(Explained(input.spec->signals[i], input.signals[i], wishes.back()));
   }
   const Combined all = Combine(wishes, input, decision);
@@ -343,7 +367,7 @@ DecideResult Decide(const DecideInput& input, ScalingHistory history) {
   Steps steps(&decision, all.wish);
   HoldUnknown(input, all, steps, decision);
   RememberWish(input, all, history);
-  result.due = ApplyHistory(input, idle, history, steps, decision);
+  NoteDue(result.due, ApplyHistory(input, idle, history, steps, decision));
   NoteDue(result.due, idle.ends_at);
   ApplyOperators(input, steps, decision);
   ApplyBounds(input, idle, steps);

@@ -6,17 +6,19 @@
 //
 // Called by the core when an input of a service changed or a timer of its own ran out, and by the
 // simulator. Sources of the rules: Kubernetes HPA v2 for `cpu`, `memory` and behaviour; KEDA's
-// average value for queues.
+// average value for queues; our own for `max_wait` (max_wait.h).
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "common/ids.h"
 #include "common/time.h"
+#include "controller/core/autoscale/max_wait.h"
 #include "controller/core/autoscale/replica_group.h"
 #include "controller/core/spec.h"
 #include "controller/core/view.h"
@@ -41,7 +43,8 @@ struct SignalInput {
   // kQueue and other shared sources: the total (ready + held); absent: unknown, with the reason.
   std::optional<double> total;
   std::string unknown_reason;
-  Duration age;  // of the oldest sample used
+  Duration age;                          // of the oldest sample used
+  std::optional<WaitingLoad> load = {};  // with `total`, for a signal with max_wait
 };
 
 struct Recommendation {
@@ -60,9 +63,10 @@ struct ScaleChange {
 struct ScalingHistory {
   Instant since;
   int64_t count_at_start = 0;
-  std::deque<Recommendation> recommendations;  // raw, oldest first
-  std::deque<ScaleChange> changes;             // oldest first
-  std::optional<Instant> last_work;            // when a queue signal last had work (idle to zero)
+  std::deque<Recommendation> recommendations;    // raw, oldest first
+  std::deque<ScaleChange> changes;               // oldest first
+  std::optional<Instant> last_work;              // when a queue signal last had work (idle to zero)
+  std::map<size_t, MaxWaitState> promises = {};  // of signals with max_wait, by index
 };
 
 struct DecideInput {
@@ -72,6 +76,8 @@ struct DecideInput {
   const AutoscaleSpec* spec = nullptr;
   int64_t current = 0;  // desired count now in force
   int64_t ready = 0;
+  std::vector<Duration> startups =
+      {};  // from assigned to ready, of replicas that became ready since the last call
   std::vector<SignalInput> signals;
   bool paused = false;  // decide and explain, change nothing
   bool pause_down_only = false;
