@@ -113,6 +113,9 @@ absl::Status ReadInputs(const Session& session, const Flags& flags, Comparison& 
 }
 
 absl::Status ReadSetting(const Flags& flags, simulate::Setting& setting) {
+  if (!(flags.spike >= 0)) {
+    return absl::InvalidArgumentError("--spike must be 0 or more");
+  }
   const std::vector<std::string> ends = absl::StrSplit(flags.startup, ':');
   if (ends.size() != 2) {
     return absl::InvalidArgumentError(
@@ -155,8 +158,9 @@ bool IsPolicyName(const std::string& name) {
 // A service's own declaration: FILE.yaml.
 absl::Status ReadPolicyFile(const Session& session, const std::string& name, PolicyChoice& choice) {
   const std::string file = Resolved(session, name);
-  ASSIGN_OR_RETURN(const std::string text, compose::ReadWholeFile(file));
-  ASSIGN_OR_RETURN(const v1::AutoscaleSpec spec, compose::ReadAutoscaleFile(text, name));
+  const absl::StatusOr<std::string> text = compose::ReadWholeFile(file);
+  RETURN_IF_ERROR(Annotate(text.status(), name));
+  ASSIGN_OR_RETURN(const v1::AutoscaleSpec spec, compose::ReadAutoscaleFile(*text, name));
   choice.spec = controller::ToCore(spec);
   choice.name = std::filesystem::path(name).filename().string();
   return absl::OkStatus();
@@ -167,14 +171,20 @@ absl::Status ReadPolicies(const Session& session, const Flags& flags, Comparison
     PolicyChoice choice;
     choice.name = name;
     choice.seeded = flags.seeded;
-    if (!IsPolicyName(name) && (absl::StrContains(name, '/') || absl::StrContains(name, '.'))) {
+    const bool file = absl::StrContains(name, '/') || absl::StrContains(name, '.');
+    if (!IsPolicyName(name) && file) {
       RETURN_IF_ERROR(ReadPolicyFile(session, name, choice));
+    } else if (!IsPolicyName(name)) {
+      return simulate::UnknownPolicy(name);
     }
     if (flags.targets.empty() || choice.spec) {
       comparison.policies.push_back(choice);
       continue;
     }
     for (const double target : flags.targets) {
+      if (!(target > 0)) {
+        return absl::InvalidArgumentError(absl::StrCat("--target must be more than 0, was ", target));
+      }
       choice.target = target;
       comparison.policies.push_back(choice);
     }

@@ -51,6 +51,14 @@ std::optional<double> DefaultTarget(const std::string& name, double slo_wait_s) 
   return std::nullopt;
 }
 
+absl::Status UnknownPolicy(const std::string& name) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      "there is no policy \"", name, "\"; use ",
+      absl::StrJoin(Policies(), ", ",
+                    [](std::string* out, const PolicyInfo& info) { absl::StrAppend(out, info.name); }),
+      ", or a file that holds an x-autoscale mapping"));
+}
+
 absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(const PolicyChoice& choice, const PolicyContext& context) {
   const std::string& name = choice.name;
   const double target = choice.target.value_or(DefaultTarget(name, context.slo_wait_s).value_or(0));
@@ -85,11 +93,7 @@ absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(const PolicyChoice& choice, c
   if (name == "rate-oracle") {
     return MakeRateOracle(*context.demand, context.ahead_s);
   }
-  return absl::InvalidArgumentError(absl::StrCat(
-      "there is no policy \"", name, "\"; use ",
-      absl::StrJoin(Policies(), ", ",
-                    [](std::string* out, const PolicyInfo& info) { absl::StrAppend(out, info.name); }),
-      ", or a file that holds an x-autoscale mapping"));
+  return UnknownPolicy(name);
 }
 
 }  // namespace drover::simulate

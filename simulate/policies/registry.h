@@ -53,6 +53,9 @@ const std::vector<PolicyInfo>& Policies();
 // Absent: the policy has no target. `slo_wait_s`: the default of policies that promise a wait.
 std::optional<double> DefaultTarget(const std::string& name, double slo_wait_s);
 
+// InvalidArgument that names the policies there are.
+absl::Status UnknownPolicy(const std::string& name);
+
 // InvalidArgument for a name that there is not.
 absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(const PolicyChoice& choice, const PolicyContext& context);
 

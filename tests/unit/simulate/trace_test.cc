@@ -23,6 +23,8 @@ TEST(TraceTest, ReadsBinsAndSkipsComments) {
 struct Refused {
   const char* text;
   const char* says;
+
+  friend void PrintTo(const Refused& refused, std::ostream* out) { *out << refused.says; }
 };
 
 class RefusedTraceTest : public testing::TestWithParam<Refused> {};
