@@ -365,4 +365,6 @@ ServiceSpec TranslateService(const v1::ServiceSpec& service, const v1::StackSpec
   return out;
 }
 
+AutoscaleSpec ToCore(const v1::AutoscaleSpec& spec) { return Translate(spec); }
+
 }  // namespace drover::controller
