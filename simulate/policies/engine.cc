@@ -36,6 +36,9 @@ class EnginePolicy : public Policy {
     input.spec = &options_.spec;
     input.current = desired_.value_or(now.current());
     input.ready = now.ready;
+    for (const double startup_s : now.startup_times_s) {
+      input.startups.push_back(absl::Seconds(startup_s));
+    }
     for (const SignalSpec& signal : options_.spec.signals) {
       input.signals.push_back(Measured(signal, now));
     }
@@ -55,6 +58,11 @@ class EnginePolicy : public Policy {
     SignalInput measured;
     if (!IsUtilization(signal)) {
       measured.total = static_cast<double>(now.waiting + now.running);
+      measured.load = controller::WaitingLoad{.waiting = static_cast<double>(now.waiting),
+                                              .running = static_cast<double>(now.running),
+                                              .arrivals = static_cast<double>(now.arrivals),
+                                              .completions = static_cast<double>(now.completions),
+                                              .oldest = std::nullopt};
       return measured;
     }
     constexpr double kReserved = 1000;
@@ -98,10 +106,12 @@ std::unique_ptr<Policy> MakeEnginePolicy(EngineOptions options) {
   return std::make_unique<EnginePolicy>(std::move(options));
 }
 
-EngineOptions DroverOptions(double) {
+EngineOptions DroverOptions(double max_wait_s) {
   EngineOptions options;
   options.spec.max = 2000;
-  options.spec.signals = {Signal(SignalSpec::Kind::kQueue, 1)};
+  options.spec.signals = {Signal(SignalSpec::Kind::kQueue, 0)};
+  options.spec.signals[0].max_wait = absl::Seconds(max_wait_s);
+  options.spec.down = {};
   return options;
 }
 

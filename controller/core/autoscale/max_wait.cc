@@ -90,7 +90,7 @@ double OwnNoise(const MaxWaitState& state) {
 void LearnError(const Step& at, double forecast, MaxWaitState& state) {
   ForecastError& error = state.error;
   const double mean = std::max(1.0, state.load.mean);
-  if (at.step_s == 0) {
+  if (error.spread < 0) {
     error.spread = mean * OwnNoise(state);
   }
   if (state.load.jumped) {
