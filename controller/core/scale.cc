@@ -112,10 +112,14 @@ void ReviewDesired(Model& model, const Probes& probes, Service& service) {
   input.service = service.key;
   input.spec = &*service.spec->autoscale;
   input.current = service.record.desired;
+  int64_t observed = 0;
   for (const ReplicaId id : service.replicas) {
-    input.ready += model.replicas.at(id).state == ReplicaState::kReady ? 1 : 0;
+    const ReplicaState state = model.replicas.at(id).state;
+    input.ready += state == ReplicaState::kReady ? 1 : 0;
+    observed += IsActive(state) ? 1 : 0;
   }
   input.startups = std::exchange(service.startups, {});
+  input.observed = observed;
   std::optional<Instant> next_change;
   input.signals = MakeSignals(model, probes, service, &next_change);
   input.paused = service.record.paused && !service.record.pause_down_only;

@@ -18,7 +18,9 @@
 
 #include "common/ids.h"
 #include "common/time.h"
+#include "controller/core/autoscale/average_window.h"
 #include "controller/core/autoscale/max_wait.h"
+#include "controller/core/autoscale/panic_window.h"
 #include "controller/core/autoscale/replica_group.h"
 #include "controller/core/spec.h"
 #include "controller/core/view.h"
@@ -45,11 +47,19 @@ struct SignalInput {
   std::string unknown_reason;
   Duration age;                          // of the oldest sample used
   std::optional<WaitingLoad> load = {};  // with `total`, for a signal with max_wait
+  // Set by the engine: the total is the declared fallback's, for so many replicas.
+  std::optional<int64_t> fallback_replicas = {};
 };
 
 struct Recommendation {
   Instant at;
   int64_t value = 0;
+};
+
+// Reads of one source that failed in a row.
+struct FailedReads {
+  int64_t count = 0;
+  Instant last;
 };
 
 struct ScaleChange {
@@ -63,9 +73,16 @@ struct ScaleChange {
 struct ScalingHistory {
   Instant since;
   int64_t count_at_start = 0;
-  std::deque<Recommendation> recommendations;    // raw, oldest first
-  std::deque<ScaleChange> changes;               // oldest first
-  std::optional<Instant> last_work;              // when a queue signal last had work (idle to zero)
+  std::deque<Recommendation> recommendations;  // raw, oldest first
+  std::deque<ScaleChange> changes;             // oldest first
+  std::optional<Instant> last_work;            // when a queue signal last had work (idle to zero)
+  std::vector<FailedReads> failed_reads = {};  // by signal, while a fallback is declared
+  // `policy: hpa` and `keda`: when the last pass was; absent: none yet.
+  std::optional<Instant> last_pass = {};
+  // `policy: kpa`.
+  std::optional<KpaState> kpa = {};
+  AverageWindow kpa_values = {};
+  std::optional<Instant> zero_since = {};        // since nothing is asked for
   std::map<size_t, MaxWaitState> promises = {};  // of signals with max_wait, by index
 };
 
@@ -76,6 +93,8 @@ struct DecideInput {
   const AutoscaleSpec* spec = nullptr;
   int64_t current = 0;  // desired count now in force
   int64_t ready = 0;
+  std::optional<int64_t> observed =
+      {};  // replicas that exist, for averages as the HPA forms them; absent: current
   std::vector<Duration> startups =
       {};  // from assigned to ready, of replicas that became ready since the last call
   std::vector<SignalInput> signals;

@@ -22,9 +22,10 @@ constexpr double kBiasScale = 5;           // start-ups
 constexpr double kSpreadScale = 10;
 constexpr double kSpreadShare = 0.3;    // of the normal quantile, for errors beyond Poisson noise
 constexpr double kLongestHold = 100;    // start-ups
-constexpr double kUrgent = 0.25;        // of the promise: an expected wait that allows no more delay
+constexpr double kUrgent = 0.5;         // of the promise: an expected wait that allows no more delay
 constexpr double kTolerable = 0.25;     // of the promise: an expected wait that needs no surge
 constexpr double kSmall = 0.3;          // standard deviations of a Poisson load: no reason to remove
+constexpr double kRemoveScale = 1;      // start-ups between removals
 constexpr double kThroughputScale = 3;  // service times
 constexpr double kRounding = 1e-3;      // of a replica
 constexpr double kLongAgo = 1e9;        // s
@@ -89,7 +90,7 @@ double OwnNoise(const MaxWaitState& state) {
 void LearnError(const Step& at, double forecast, MaxWaitState& state) {
   ForecastError& error = state.error;
   const double mean = std::max(1.0, state.load.mean);
-  if (at.step_s == 0) {
+  if (error.spread < 0) {
     error.spread = mean * OwnNoise(state);
   }
   if (state.load.jumped) {
@@ -158,7 +159,7 @@ void Batch(const Step& at, double load, MaxWaitState& state, Wish& wish) {
     const double small = std::max(1.0, kSmall * std::sqrt(load));
     if (static_cast<double>(current - wanted) < small) {
       wish = HeldWish(std::move(wish), current, "small", "fewer than change at once");
-    } else if (since_removed_s < state.startup_s) {
+    } else if (since_removed_s < kRemoveScale * state.startup_s) {
       wish = HeldWish(std::move(wish), current, "batch", "removed some less than a start-up ago");
     } else {
       state.removed_s = at.now_s;

@@ -43,7 +43,7 @@ struct PromiseAccount {
 struct ForecastError {
   Trail forecasts;
   double bias = 0;
-  double spread = 0;  // mean square of what was missing, doubled: as if errors were symmetric
+  double spread = -1;  // mean square of what was missing, doubled: as if errors were symmetric; < 0: none yet
 };
 
 struct MaxWaitState {
