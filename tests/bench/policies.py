@@ -210,7 +210,9 @@ def judge(table, given):
         yield f"{goal} cost / L <= {most:.2f}, {startup}", cost <= most, f"{cost:.3f} (kpa {kpa:.3f})"
     for startup, most in (("container", 1.05), ("node", 1.15)):
         dense = {t: table.drover(startup, t) for t in DENSE if t in table.cells[startup]}
-        met = bool(dense) and all(x.cost <= most and x.late <= 1 for x in dense.values())
+        if not dense:
+            continue
+        met = all(x.cost <= most and x.late <= 1 for x in dense.values())
         yield f"G6 dense diurnal <= {most:.2f} L, {startup}", met, ", ".join(f"{t}: {x.cost:.3f} L, {x.late:.2f} %" for t, x in dense.items())
     for t in HARDEST:
         if t in c:
