@@ -1,6 +1,7 @@
 #include "controller/core/scale.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "controller/core/signals.h"
@@ -117,6 +118,7 @@ void ReviewDesired(Model& model, const Probes& probes, Service& service) {
     input.ready += state == ReplicaState::kReady ? 1 : 0;
     observed += IsActive(state) ? 1 : 0;
   }
+  input.startups = std::exchange(service.startups, {});
   input.observed = observed;
   std::optional<Instant> next_change;
   input.signals = MakeSignals(model, probes, service, &next_change);

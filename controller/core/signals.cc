@@ -88,6 +88,11 @@ SignalInput Queue(const Model& model, const Probes& probes, const Service& servi
     return input;
   }
   input.total = *state->reading->ready + state->reading->held.value_or(0);
+  input.load = WaitingLoad{.waiting = *state->reading->ready,
+                           .running = state->reading->held,
+                           .arrivals = std::nullopt,
+                           .completions = std::nullopt,
+                           .oldest = state->reading->oldest};
   return input;
 }
 

@@ -47,6 +47,7 @@ struct SignalSpec {
   double target = 0;                          // cpu, memory: percent of the reservation; others: per replica
   double activation = 0;                      // shared ones: from zero only above this total
   std::optional<ScheduleSpec> schedule = {};  // kSchedule
+  std::optional<Duration> max_wait = {};      // kQueue: the promise, instead of `target`
 
   friend bool operator==(const SignalSpec&, const SignalSpec&) = default;
 };

@@ -153,6 +153,16 @@ void CheckBehavior(const v1::ScalingBehavior& behavior, const std::string& path,
   }
 }
 
+void CheckMaxWait(const v1::QueueSignal& queue, const std::string& path, Faults& faults) {
+  const Duration wait = ToCore(queue.max_wait());
+  if (!IsUsableDuration(queue.max_wait()) || wait < absl::Milliseconds(100) || wait > absl::Hours(24)) {
+    Add(faults, path + ".maxWait", "must be 100 ms to 24 h");
+  }
+  if (queue.per_replica() != 0) {
+    Add(faults, path, "has perReplica and maxWait; give one of them");
+  }
+}
+
 void CheckSignal(const v1::StackSpec& spec, const v1::SignalSpec& signal, const std::string& path,
                  Faults& faults) {
   const auto positive = [&](double target, absl::string_view field) {
@@ -172,13 +182,14 @@ void CheckSignal(const v1::StackSpec& spec, const v1::SignalSpec& signal, const 
         Add(faults, path + ".queue.queue",
             absl::StrCat("no queue \"", queue.queue(), "\" in queues; name one of them"));
       }
-      if (queue.total() != 0 || queue.has_max_wait()) {
-        Add(faults, path + ".queue", "total and maxWait are not supported by this version; use perReplica");
+      if (queue.total() != 0) {
+        Add(faults, path + ".queue", "total is not supported by this version; use perReplica or maxWait");
       }
       if (!(queue.activation() >= 0)) {
         Add(faults, path + ".queue.activation", "must not be negative");
       }
-      return positive(queue.per_replica(), "queue.perReplica");
+      return queue.has_max_wait() ? CheckMaxWait(queue, path + ".queue", faults)
+                                  : positive(queue.per_replica(), "queue.perReplica");
     }
     case v1::SignalSpec::kSchedule:
       return;  // PolicyFaults

@@ -30,11 +30,12 @@ INCLUDE_RULES = [
     ("controller/", ["common/", "controller/", "compose/", "drover/v1/"], None),
     ("agent/", ["common/", "agent/", "drover/v1/"], None),
     ("compose/", ["common/", "compose/", "drover/v1/"], r"absl/.*|yaml-cpp/.*|google/protobuf/.*|nlohmann/.*|openssl/.*"),
-    ("cli/", ["common/", "compose/", "cli/", "drover/v1/"], None),
+    ("simulate/", ["common/", "controller/core/", "simulate/"], r"absl/.*|nlohmann/.*"),
+    ("cli/", ["common/", "compose/", "cli/", "simulate/", "drover/v1/", "controller/runtime/convert.h"], None),
     ("deploy/examples/", ["deploy/examples/"], r"$^"),
     ("tests/", None, None),
 ]
-OURS = ("common/", "controller/", "agent/", "compose/", "cli/", "drover/v1/", "deploy/", "tests/")
+OURS = ("common/", "controller/", "agent/", "compose/", "cli/", "simulate/", "drover/v1/", "deploy/", "tests/")
 
 # In core: pattern, what to use instead, why.
 BANNED_IN_CORE = [

@@ -1,0 +1,118 @@
+#include "controller/core/autoscale/load_estimate.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace drover::controller {
+namespace {
+
+// Of the time constant `scale_s`, after `step_s`.
+double Weight(double step_s, double scale_s) { return 1 - std::exp(-step_s / scale_s); }
+
+// Jobs whose length is known beforehand, with the promise as their length.
+constexpr double kPriorJobs = 2;
+// The memory for the service time, in service times; at least a minute.
+constexpr double kServiceMemory = 30;
+// A queue's end shows in the number of running jobs for about so many service times.
+constexpr double kQueueShadow = 2;
+// The mean is over so many start-ups or service times, whichever is longer.
+constexpr double kMeanScale = 1;
+// Standard deviations (of a Poisson load) that are a change and no noise.
+constexpr double kJump = 2.5;
+constexpr double kRateScale = 200;
+// When nobody says how many replicas are busy, idle ones are found by trying: the assumed demand shrinks
+// by a third in so many start-ups, until jobs wait.
+constexpr double kProbeScale = 25;
+
+}  // namespace
+
+double LoadEstimate::InHand(const LoadSample& sample, double step_s) const {
+  const double ready = static_cast<double>(sample.ready);
+  if (sample.running) {
+    return *sample.running;
+  }
+  if (sample.waiting > 0 || !last_) {
+    return ready;
+  }
+  return std::min(ready, *last_->running * std::exp(-step_s / kProbeScale));
+}
+
+double LoadEstimate::NewArrivals(const LoadSample& sample, double step_s) const {
+  if (sample.arrivals && last_->arrivals) {
+    return std::max(0.0, *sample.arrivals - *last_->arrivals);
+  }
+  const double gone = *last_->running * step_s / service_s;
+  return std::max(0.0, sample.waiting + *sample.running - last_->waiting - *last_->running + gone);
+}
+
+void LoadEstimate::LearnService(const LoadSample& sample, double step_s) {
+  if (sample.completions && last_->completions) {
+    const double keep = std::exp(-step_s / std::max(60.0, kServiceMemory * service_s));
+    busy_s_ = busy_s_ * keep + (*last_->running + *sample.running) / 2 * step_s;
+    done_ = done_ * keep + std::max(0.0, *sample.completions - *last_->completions);
+    return;
+  }
+  // A queue that falls with all replicas busy bounds the length of a job from above.
+  const double fell = last_->waiting - sample.waiting;
+  const double bound = fell > 0 && sample.waiting > 0 ? *last_->running * step_s / fell : service_s;
+  if (bound < service_s) {
+    busy_s_ = kPriorJobs * bound;
+    done_ = kPriorJobs;
+  }
+}
+
+void LoadEstimate::FollowDemand(const LoadSample& sample, double arrivals, double step_s) {
+  const double present = sample.waiting + *sample.running;
+  if (sample.waiting > 0) {
+    queued_at_s_ = sample.at_s;
+    queued_ = true;
+  }
+  if (!queued_ || sample.at_s - queued_at_s_ >= kQueueShadow * service_s) {
+    demand = present;
+    queued_ = false;
+    return;
+  }
+  // As if each job had started at once: an infinite-server queue.
+  const double keep = std::exp(-step_s / service_s);
+  const double fed = step_s > 0 ? arrivals * service_s / step_s * (1 - keep) : arrivals;
+  demand = std::min(present, demand * keep + fed);
+}
+
+void LoadEstimate::FollowMean(double step_s, double startup_s) {
+  mean_age_s_ += step_s;
+  const double error = demand - mean;
+  jumped = std::abs(error) > kJump * std::sqrt(std::max(1.0, mean));
+  if (jumped) {
+    mean = demand;
+    mean_age_s_ = 0;
+    return;
+  }
+  const double scale = kMeanScale * std::max(startup_s, service_s);
+  mean += error * Weight(step_s, std::min(scale, mean_age_s_ / 2 + service_s));
+}
+
+void LoadEstimate::Add(const LoadSample& given, double startup_s, double max_wait_s) {
+  const double step_s = last_ ? std::max(0.0, given.at_s - last_->at_s) : 0;
+  LoadSample sample = given;
+  sample.running = InHand(given, step_s / startup_s);
+  if (!last_) {
+    service_s = max_wait_s;
+    demand = mean = sample.waiting + *sample.running;
+    last_ = sample;
+    return;
+  }
+  LearnService(sample, step_s);
+  service_s = (kPriorJobs * max_wait_s + busy_s_) / (kPriorJobs + done_);
+  const double arrivals = NewArrivals(sample, step_s);
+  arrived += arrivals;
+  if (step_s > 0) {
+    rate_age_s_ += step_s;
+    rate += (arrivals / step_s - rate) *
+            Weight(step_s, std::min(kRateScale * startup_s, rate_age_s_ + startup_s));
+  }
+  FollowDemand(sample, arrivals, step_s);
+  FollowMean(step_s, startup_s);
+  last_ = sample;
+}
+
+}  // namespace drover::controller
