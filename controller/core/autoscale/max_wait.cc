@@ -130,23 +130,23 @@ Need NeedAhead(const Step& at, double forecast, const MaxWaitState& state) {
 // Replicas that work off a backlog which the ones there and coming leave late; kept until it is gone.
 // More of them shorten the time in which everybody is late and cost their start: the square root is
 // where both are equal.
-double Surge(const Step& at, int64_t held, MaxWaitState& state) {
-  const LoadEstimate& load = state.load;
+double Surge(const Step& at, double load, int64_t held, const MaxWaitState& state) {
+  const double service_s = state.load.service_s;
   const double waiting = at.input.load.waiting;
   const double ready = static_cast<double>(at.input.ready);
   const double starting = static_cast<double>(std::max<int64_t>(0, at.input.current - at.input.ready));
   const double lasting = std::max(1.0, std::min(ready, static_cast<double>(held)));
-  const double tolerable = kTolerable * at.promise_s / load.service_s * lasting;
+  const double tolerable = kTolerable * at.promise_s / service_s * lasting;
   if (waiting <= std::min(tolerable, lasting)) {
     return 0;
   }
-  const double jobs_left = waiting + (load.demand - ready - starting / 2) * state.startup_s / load.service_s;
+  const double jobs_left = waiting + (load - ready - starting / 2) * state.startup_s / service_s;
   if (jobs_left <= std::max(2.0, tolerable)) {
     return state.surge;
   }
-  const double price_s = 50 * load.service_s;
-  const double extra = std::min(jobs_left, std::sqrt(price_s * load.demand * jobs_left / state.startup_s));
-  return std::max(state.surge, load.demand + extra);
+  const double price_s = 50 * service_s;
+  const double extra = std::min(jobs_left, std::sqrt(price_s * load * jobs_left / state.startup_s));
+  return std::max(state.surge, load + extra);
 }
 
 // Few changes: nothing small is removed, nothing twice within a start-up, nothing added right after a
@@ -246,7 +246,7 @@ Wish MaxWaitWish(const MaxWaitInput& input, MaxWaitState& state) {
       state.gaps.BestHold(at.now_s, state.startup_s + state.account.price * absent_s, state.startup_s),
       state.startup_s, kLongestHold * state.startup_s);
   const int64_t held = state.gaps.Held(at.now_s, hold_s);
-  state.surge = Surge(at, held, state);
+  state.surge = Surge(at, need.load, held, state);
   Wish wish;
   wish.value = input.load.waiting + input.load.running.value_or(0);
   wish.raw = std::max(held, CeilToCount(state.surge));
