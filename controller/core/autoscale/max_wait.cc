@@ -20,16 +20,15 @@ constexpr double kMostDebt = 3.5;          // start-ups: capacity is not held at
 constexpr double kLateAtLeastPrice = 0.1;  // share that may be late by chance, times the price
 constexpr double kBiasScale = 5;           // start-ups
 constexpr double kSpreadScale = 10;
-constexpr double kSpreadShare = 0.3;    // of the normal quantile, for errors beyond Poisson noise
-constexpr double kLongestHold = 100;    // start-ups
-constexpr double kUrgent = 0.5;         // of the promise: an expected wait that allows no more delay
-constexpr double kTolerable = 0.25;     // of the promise: an expected wait that needs no surge
-constexpr double kSmall = 0.3;          // standard deviations of a Poisson load: no reason to remove
-constexpr double kRemoveScale = 1;      // start-ups between removals
-constexpr double kThroughputScale = 3;  // service times
-constexpr double kRounding = 1e-3;      // of a replica
-constexpr double kLongAgo = 1e9;        // s
-constexpr double kGap = 5;              // start-ups without a sample: begin anew from the present count
+constexpr double kSpreadShare = 0.3;  // of the normal quantile, for errors beyond Poisson noise
+constexpr double kLongestHold = 100;  // start-ups
+constexpr double kUrgent = 0.5;       // of the promise: an expected wait that allows no more delay
+constexpr double kTolerable = 0.25;   // of the promise: an expected wait that needs no surge
+constexpr double kSmall = 0.3;        // standard deviations of a Poisson load: no reason to remove
+constexpr double kRemoveScale = 1;    // start-ups between removals
+constexpr double kRounding = 1e-3;    // of a replica
+constexpr double kLongAgo = 1e9;      // s
+constexpr double kGap = 5;            // start-ups without a sample: begin anew from the present count
 
 double Weight(double step_s, double scale_s) { return 1 - std::exp(-step_s / scale_s); }
 
@@ -137,7 +136,7 @@ double Surge(const Step& at, double load, int64_t held, const MaxWaitState& stat
   const double starting = static_cast<double>(std::max<int64_t>(0, at.input.current - at.input.ready));
   const double lasting = std::max(1.0, std::min(ready, static_cast<double>(held)));
   const double tolerable = kTolerable * at.promise_s / service_s * lasting;
-  if (waiting <= std::min(tolerable, lasting)) {
+  if (waiting <= tolerable) {
     return 0;
   }
   const double jobs_left = waiting + (load - ready - starting / 2) * state.startup_s / service_s;
@@ -145,7 +144,8 @@ double Surge(const Step& at, double load, int64_t held, const MaxWaitState& stat
     return state.surge;
   }
   const double price_s = 50 * service_s;
-  const double extra = std::min(jobs_left, std::sqrt(price_s * load * jobs_left / state.startup_s));
+  const double in_time = jobs_left * std::min(1.0, 2 * service_s / at.promise_s);  // within half the promise
+  const double extra = std::min(in_time, std::sqrt(price_s * load * jobs_left / state.startup_s));
   return std::max(state.surge, load + extra);
 }
 
@@ -226,9 +226,12 @@ void Observe(const Step& at, MaxWaitState& state) {
                   .completions = load.completions},
                  state.startup_s, at.promise_s);
   KeepAccount(at, state.load.arrived - arrived, state);
-  const double busy = load.running.value_or(static_cast<double>(at.input.ready));
-  state.throughput.Add(at.now_s, load.waiting > 0 && busy >= static_cast<double>(at.input.ready), busy,
-                       load.completions, std::max(state.startup_s, kThroughputScale * state.load.service_s));
+  state.throughput.Add({.at_s = at.now_s,
+                        .waiting = load.waiting,
+                        .busy = load.running.value_or(static_cast<double>(at.input.ready)),
+                        .arrivals = load.arrivals,
+                        .completions = load.completions},
+                       state.startup_s, state.load.service_s);
 }
 
 }  // namespace
