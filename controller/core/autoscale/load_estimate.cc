@@ -11,6 +11,8 @@ double Weight(double step_s, double scale_s) { return 1 - std::exp(-step_s / sca
 
 // Jobs whose length is known beforehand, with the promise as their length.
 constexpr double kPriorJobs = 2;
+// A bound on the length counts as so many jobs.
+constexpr double kBoundJobs = 20;
 // The memory for the service time, in service times; at least a minute.
 constexpr double kServiceMemory = 30;
 // A queue's end shows in the number of running jobs for about so many service times.
@@ -56,25 +58,29 @@ void LoadEstimate::LearnService(const LoadSample& sample, double step_s) {
   const double fell = last_->waiting - sample.waiting;
   const double bound = fell > 0 && sample.waiting > 0 ? *last_->running * step_s / fell : service_s;
   if (bound < service_s) {
-    busy_s_ = kPriorJobs * bound;
-    done_ = kPriorJobs;
+    busy_s_ = kBoundJobs * bound;
+    done_ = kBoundJobs;
   }
 }
 
-void LoadEstimate::FollowDemand(const LoadSample& sample, double arrivals, double step_s) {
+void LoadEstimate::FollowDemand(const LoadSample& sample, double arrivals, double step_s, double patience_s) {
   const double present = sample.waiting + *sample.running;
   if (sample.waiting > 0) {
     queued_at_s_ = sample.at_s;
     queued_ = true;
   }
-  if (!queued_ || sample.at_s - queued_at_s_ >= kQueueShadow * service_s) {
+  const bool whole = !queued_ || sample.at_s - queued_at_s_ >= kQueueShadow * service_s;
+  if (whole && patience_s <= service_s) {
     demand = present;
     queued_ = false;
     return;
   }
-  // As if each job had started at once: an infinite-server queue.
-  const double keep = std::exp(-step_s / service_s);
-  const double fed = step_s > 0 ? arrivals * service_s / step_s * (1 - keep) : arrivals;
+  // As if each job had started at once, on an infinite-server queue; where the promise leaves time, as if
+  // the work of each were spread over it.
+  const double spread_s = std::max(service_s, patience_s);
+  const double keep = std::exp(-step_s / spread_s);
+  const double fed =
+      step_s > 0 ? arrivals * service_s / step_s * (1 - keep) : arrivals * service_s / spread_s;
   demand = std::min(present, demand * keep + fed);
 }
 
@@ -110,7 +116,7 @@ void LoadEstimate::Add(const LoadSample& given, double startup_s, double max_wai
     rate += (arrivals / step_s - rate) *
             Weight(step_s, std::min(kRateScale * startup_s, rate_age_s_ + startup_s));
   }
-  FollowDemand(sample, arrivals, step_s);
+  FollowDemand(sample, arrivals, step_s, (max_wait_s - startup_s) / 2);
   FollowMean(step_s, startup_s);
   last_ = sample;
 }

@@ -20,7 +20,7 @@ struct LoadSample {
 };
 
 struct LoadEstimate {
-  double demand = 0;     // jobs that would run now had each started at once
+  double demand = 0;     // jobs that would run now had each started when its promise asks for it
   double mean = 0;       // of `demand`, over a few start-ups; jumps with the load
   double service_s = 0;  // mean length of a job
   double arrived = 0;    // jobs, counted or estimated, since the first sample
@@ -35,7 +35,7 @@ struct LoadEstimate {
   void LearnService(const LoadSample& sample, double step_s);
   double NewArrivals(const LoadSample& sample, double step_s) const;
   double InHand(const LoadSample& sample, double step_s) const;
-  void FollowDemand(const LoadSample& sample, double arrivals, double step_s);
+  void FollowDemand(const LoadSample& sample, double arrivals, double step_s, double patience_s);
   void FollowMean(double step_s, double startup_s);
 
   std::optional<LoadSample> last_;  // with `running` filled in

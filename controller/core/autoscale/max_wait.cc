@@ -20,16 +20,15 @@ constexpr double kMostDebt = 3.5;          // start-ups: capacity is not held at
 constexpr double kLateAtLeastPrice = 0.1;  // share that may be late by chance, times the price
 constexpr double kBiasScale = 5;           // start-ups
 constexpr double kSpreadScale = 10;
-constexpr double kSpreadShare = 0.3;    // of the normal quantile, for errors beyond Poisson noise
-constexpr double kLongestHold = 100;    // start-ups
-constexpr double kUrgent = 0.5;         // of the promise: an expected wait that allows no more delay
-constexpr double kTolerable = 0.25;     // of the promise: an expected wait that needs no surge
-constexpr double kSmall = 0.3;          // standard deviations of a Poisson load: no reason to remove
-constexpr double kRemoveScale = 1;      // start-ups between removals
-constexpr double kThroughputScale = 3;  // service times
-constexpr double kRounding = 1e-3;      // of a replica
-constexpr double kLongAgo = 1e9;        // s
-constexpr double kGap = 5;              // start-ups without a sample: begin anew from the present count
+constexpr double kSpreadShare = 0.3;  // of the normal quantile, for errors beyond Poisson noise
+constexpr double kLongestHold = 100;  // start-ups
+constexpr double kUrgent = 0.5;       // of the promise: an expected wait that allows no more delay
+constexpr double kTolerable = 0.25;   // of the promise: an expected wait that needs no surge
+constexpr double kSmall = 0.3;        // standard deviations of a Poisson load: no reason to remove
+constexpr double kRemoveScale = 1;    // start-ups between removals
+constexpr double kRounding = 1e-3;    // of a replica
+constexpr double kLongAgo = 1e9;      // s
+constexpr double kGap = 5;            // start-ups without a sample: begin anew from the present count
 
 double Weight(double step_s, double scale_s) { return 1 - std::exp(-step_s / scale_s); }
 
@@ -130,23 +129,24 @@ Need NeedAhead(const Step& at, double forecast, const MaxWaitState& state) {
 // Replicas that work off a backlog which the ones there and coming leave late; kept until it is gone.
 // More of them shorten the time in which everybody is late and cost their start: the square root is
 // where both are equal.
-double Surge(const Step& at, int64_t held, MaxWaitState& state) {
-  const LoadEstimate& load = state.load;
+double Surge(const Step& at, double load, int64_t held, const MaxWaitState& state) {
+  const double service_s = state.load.service_s;
   const double waiting = at.input.load.waiting;
   const double ready = static_cast<double>(at.input.ready);
   const double starting = static_cast<double>(std::max<int64_t>(0, at.input.current - at.input.ready));
   const double lasting = std::max(1.0, std::min(ready, static_cast<double>(held)));
-  const double tolerable = kTolerable * at.promise_s / load.service_s * lasting;
-  if (waiting <= std::min(tolerable, lasting)) {
+  const double tolerable = kTolerable * at.promise_s / service_s * lasting;
+  if (waiting <= tolerable) {
     return 0;
   }
-  const double jobs_left = waiting + (load.demand - ready - starting / 2) * state.startup_s / load.service_s;
+  const double jobs_left = waiting + (load - ready - starting / 2) * state.startup_s / service_s;
   if (jobs_left <= std::max(2.0, tolerable)) {
     return state.surge;
   }
-  const double price_s = 50 * load.service_s;
-  const double extra = std::min(jobs_left, std::sqrt(price_s * load.demand * jobs_left / state.startup_s));
-  return std::max(state.surge, load.demand + extra);
+  const double price_s = 50 * service_s;
+  const double in_time = jobs_left * std::min(1.0, 2 * service_s / at.promise_s);  // within half the promise
+  const double extra = std::min(in_time, std::sqrt(price_s * load * jobs_left / state.startup_s));
+  return std::max(state.surge, load + extra);
 }
 
 // Few changes: nothing small is removed, nothing twice within a start-up, nothing added right after a
@@ -226,9 +226,12 @@ void Observe(const Step& at, MaxWaitState& state) {
                   .completions = load.completions},
                  state.startup_s, at.promise_s);
   KeepAccount(at, state.load.arrived - arrived, state);
-  const double busy = load.running.value_or(static_cast<double>(at.input.ready));
-  state.throughput.Add(at.now_s, load.waiting > 0 && busy >= static_cast<double>(at.input.ready), busy,
-                       load.completions, std::max(state.startup_s, kThroughputScale * state.load.service_s));
+  state.throughput.Add({.at_s = at.now_s,
+                        .waiting = load.waiting,
+                        .busy = load.running.value_or(static_cast<double>(at.input.ready)),
+                        .arrivals = load.arrivals,
+                        .completions = load.completions},
+                       state.startup_s, state.load.service_s);
 }
 
 }  // namespace
@@ -246,7 +249,7 @@ Wish MaxWaitWish(const MaxWaitInput& input, MaxWaitState& state) {
       state.gaps.BestHold(at.now_s, state.startup_s + state.account.price * absent_s, state.startup_s),
       state.startup_s, kLongestHold * state.startup_s);
   const int64_t held = state.gaps.Held(at.now_s, hold_s);
-  state.surge = Surge(at, held, state);
+  state.surge = Surge(at, need.load, held, state);
   Wish wish;
   wish.value = input.load.waiting + input.load.running.value_or(0);
   wish.raw = std::max(held, CeilToCount(state.surge));

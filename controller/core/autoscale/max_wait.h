@@ -25,10 +25,10 @@ namespace drover::controller {
 // What the source of a signal with `max_wait` knows. Waiting jobs are the least; the rest helps.
 struct WaitingLoad {
   double waiting = 0;
-  std::optional<double> running;   // in hand
-  std::optional<double> arrivals;  // totals since any start
-  std::optional<double> completions;
-  std::optional<Duration> oldest;  // age of the oldest waiting job
+  std::optional<double> running = {};   // in hand
+  std::optional<double> arrivals = {};  // totals since any start
+  std::optional<double> completions = {};
+  std::optional<Duration> oldest = {};  // age of the oldest waiting job
 };
 
 // How the past kept the promise.

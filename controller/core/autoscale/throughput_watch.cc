@@ -6,56 +6,68 @@
 namespace drover::controller {
 namespace {
 
-constexpr double kSettled = 2;      // scales of saturation before rates are believed
-constexpr double kMoreBusy = 1.5;   // so many times the replicas …
-constexpr double kMoreDone = 1.15;  // … must do at least so many times the work
-constexpr double kLifted = 1.3;     // so much more done than at the limit: it is no longer there
-constexpr double kRetry = 60;       // scales after which more replicas are tried again
+constexpr double kServiceTimes = 3;  // or a start-up, if that is longer: one scale
+constexpr double kSettled = 2;       // scales before rates are believed
+constexpr double kMoreBusy = 2;      // so many times the busy replicas …
+constexpr double kMoreDone = 1.15;   // … must do at least so many times the work
+constexpr double kKeepsUp = 0.95;    // of what comes is done: no limit that matters
+constexpr double kSure = 2;          // scales that it must last: work is done some time after it came
+constexpr double kSame = 1.1;        // busy replicas within this factor of the reference
 
 }  // namespace
 
-void ThroughputWatch::Add(double at_s, bool saturated, double busy, std::optional<double> completions,
-                          double scale_s) {
-  const double step_s = last_s_ ? at_s - *last_s_ : 0;
-  const std::optional<double> before = completions_;
-  last_s_ = at_s;
-  completions_ = completions;
-  if (!saturated || !completions || !before || step_s <= 0) {
-    if (step_s > 0) {
-      *this = ThroughputWatch();
-      last_s_ = at_s;
-      completions_ = completions;
-    }
+void ThroughputWatch::Add(const ThroughputSample& sample, double startup_s, double service_s) {
+  const std::optional<ThroughputSample> before = last_;
+  last_ = sample;
+  const bool counted = sample.arrivals && sample.completions;
+  if (!before || !counted || !before->arrivals || !before->completions || sample.at_s <= before->at_s) {
     return;
   }
-  const double rate = std::max(0.0, *completions - *before) / step_s;
-  const double weight = 1 - std::exp(-step_s / std::min(scale_s, saturated_s_ + step_s));
-  busy_ += weight * (busy - busy_);
-  rate_ += weight * (rate - rate_);
-  saturated_s_ += step_s;
-  if (saturated_s_ >= kSettled * scale_s) {
-    Compare(at_s, scale_s);
+  // Behind a limit jobs take longer the more there are: the time scale is that of the reference.
+  const double job_s = reference_done_ > 0 ? reference_busy_ / reference_done_ : service_s;
+  const double scale_s = std::max(startup_s, kServiceTimes * job_s);
+  const double step_s = sample.at_s - before->at_s;
+  const double weight = 1 - std::exp(-step_s / std::min(scale_s, seen_s_ + step_s));
+  busy_ += weight * (sample.busy - busy_);
+  came_ += weight * (std::max(0.0, *sample.arrivals - *before->arrivals) / step_s - came_);
+  done_ += weight * (std::max(0.0, *sample.completions - *before->completions) / step_s - done_);
+  seen_s_ += step_s;
+  if (seen_s_ >= kSettled * scale_s) {
+    Compare(sample, scale_s);
   }
 }
 
-void ThroughputWatch::Compare(double at_s, double scale_s) {
-  const bool lifted =
-      limit_ && (rate_ > kLifted * reference_rate_ || at_s - limited_at_s_ > kRetry * scale_s);
-  if (reference_busy_ == 0 || lifted) {
-    reference_busy_ = busy_;
-    reference_rate_ = rate_;
-    limit_.reset();
+void ThroughputWatch::Refer() {
+  reference_busy_ = busy_;
+  reference_done_ = done_;
+  limit_.reset();
+  suspected_s_.reset();
+}
+
+void ThroughputWatch::Compare(const ThroughputSample& sample, double scale_s) {
+  if (limit_) {
+    // The count stands still; what is done more is done because the limit has moved.
+    const bool gone = sample.waiting == 0 && done_ >= kKeepsUp * came_;
+    if (gone || done_ >= kMoreDone * limited_done_) {
+      Refer();
+    }
     return;
   }
-  if (limit_ || busy_ < kMoreBusy * reference_busy_) {
-    return;
-  }
-  if (rate_ < kMoreDone * reference_rate_) {
+  const bool fewer = kSame * busy_ < reference_busy_;
+  const bool more_done = done_ >= kMoreDone * reference_done_;
+  const bool more_busy = busy_ >= kMoreBusy * reference_busy_;
+  if (reference_busy_ == 0 || fewer || more_done || (more_busy && done_ >= kKeepsUp * came_)) {
+    Refer();
+  } else if (!more_busy) {
+    suspected_s_.reset();
+    if (busy_ <= kSame * reference_busy_) {
+      reference_done_ = done_;
+    }
+  } else if (!suspected_s_) {
+    suspected_s_ = sample.at_s;
+  } else if (sample.at_s - *suspected_s_ >= kSure * scale_s) {
     limit_ = reference_busy_;
-    limited_at_s_ = at_s;
-  } else {
-    reference_busy_ = busy_;
-    reference_rate_ = rate_;
+    limited_done_ = done_;
   }
 }
 

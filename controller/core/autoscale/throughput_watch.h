@@ -1,5 +1,5 @@
-// Whether more replicas still do more work. While jobs wait and every replica is busy, the rate of
-// completions must grow with the replicas; where it does not, something behind them is the limit (a
+// Whether more replicas still do more work. While jobs come faster than they are done, the rate of
+// completions must grow with the busy replicas; where it does not, something behind them is the limit (a
 // database, a licence, a shared disk), and more replicas only press harder on it.
 #pragma once
 
@@ -7,28 +7,38 @@
 
 namespace drover::controller {
 
+struct ThroughputSample {
+  double at_s = 0;
+  double waiting = 0;
+  double busy = 0;
+  // Totals since any start; absent: the source does not count, and no limit is ever seen.
+  std::optional<double> arrivals;
+  std::optional<double> completions;
+};
+
 class ThroughputWatch {
  public:
-  // `saturated`: jobs wait and all replicas are busy. `completions`: total since any start; absent: the
-  // source does not count, and no limit is ever seen. `scale_s`: over which rates are meant, at least a
-  // start-up and a few service times.
-  void Add(double at_s, bool saturated, double busy, std::optional<double> completions, double scale_s);
+  // Rates are meant over a start-up or a few mean job lengths, whichever is longer.
+  void Add(const ThroughputSample& sample, double startup_s, double service_s);
 
-  // Replicas beyond which nothing was gained; absent: no limit is known.
+  // Busy replicas beyond which nothing was gained; absent: no limit is known.
   std::optional<double> limit() const { return limit_; }
 
  private:
-  void Compare(double at_s, double scale_s);
+  void Compare(const ThroughputSample& sample, double scale_s);
+  void Refer();
 
-  std::optional<double> last_s_;
-  std::optional<double> completions_;
-  double saturated_s_ = 0;     // for how long without a break
-  double busy_ = 0;            // smoothed, with the same lag as `rate_`
-  double rate_ = 0;            // completions/s
-  double reference_busy_ = 0;  // 0: none yet
-  double reference_rate_ = 0;
+  std::optional<ThroughputSample> last_;
+  double seen_s_ = 0;  // for how long
+  // Smoothed, all with the same lag; rates in jobs/s.
+  double busy_ = 0;
+  double came_ = 0;
+  double done_ = 0;
+  double reference_busy_ = 0;
+  double reference_done_ = 0;
+  std::optional<double> suspected_s_;
   std::optional<double> limit_;
-  double limited_at_s_ = 0;
+  double limited_done_ = 0;
 };
 
 }  // namespace drover::controller
