@@ -133,6 +133,13 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
                                                    "queue with per_replica"));
                }};
   };
+  auto source = [&](absl::string_view name) {
+    return Key{name, [&](const Entry& e) {
+                 r.faults.Add(e.mark, absl::StrCat(e.key,
+                                                   " is a source; declare it under the top level `x-queues:` "
+                                                   "and write `queue: NAME` here"));
+               }};
+  };
   auto of_queue = [&](absl::string_view name, std::function<void(double)> set) {
     return Key{name, [&, set = std::move(set)](const Entry& e) {
                  if (item.Find("queue") == nullptr) {
@@ -174,7 +181,10 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
        refused("backlog"),
        {"schedule", [&](const Entry& e) { ReadSchedule(e, signal->mutable_schedule(), r); }},
        refused("forecast"),
-       refused("external")},
+       source("prometheus"),
+       source("http"),
+       source("external"),
+       source("pushed")},
       r.faults);
   const Node* queue = item.Find("queue");
   const int named = (item.Find("cpu") != nullptr) + (item.Find("memory") != nullptr) +
