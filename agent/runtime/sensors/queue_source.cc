@@ -1,14 +1,23 @@
 #include "agent/runtime/sensors/queue_source.h"
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "agent/runtime/sensors/external_probe.h"
 #include "agent/runtime/sensors/http_probe.h"
 #include "agent/runtime/sensors/redis_probe.h"
+#include "common/utf8.h"
 
 namespace drover::agent {
 namespace {
 
 using Queue = v1::QueueSpec;
+
+constexpr size_t kLongestError = 500;
+
+// Bytes of the character at the start of `text`; 0: it is none that can be printed.
+size_t PrintableLength(absl::string_view text) {
+  return absl::ascii_iscntrl(static_cast<unsigned char>(text[0])) ? 0 : Utf8Length(text);
+}
 
 class Unsupported : public QueueSource {
  public:
@@ -24,6 +33,20 @@ class Unsupported : public QueueSource {
 };
 
 }  // namespace
+
+QueueReading UnknownReading(absl::string_view error) {
+  QueueReading reading;
+  while (!error.empty() && reading.error.size() < kLongestError) {
+    const size_t size = PrintableLength(error);
+    if (size == 0) {
+      reading.error += '?';
+    } else {
+      absl::StrAppend(&reading.error, error.substr(0, size));
+    }
+    error.remove_prefix(size == 0 ? 1 : size);
+  }
+  return reading;
+}
 
 std::string SourceKey(const v1::Probe& probe) {
   switch (probe.queue().kind()) {

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "common/time.h"
 #include "drover/v1/agent.pb.h"
 
@@ -22,9 +23,9 @@ struct QueueReading {
   bool known() const { return error.empty(); }
 };
 
-inline QueueReading UnknownReading(std::string error) {
-  return {.ready = std::nullopt, .held = std::nullopt, .active = std::nullopt, .error = std::move(error)};
-}
+// Errors quote what strangers answer: bytes that are no printable text become '?', the end of a long one is
+// cut off.
+QueueReading UnknownReading(absl::string_view error);
 
 inline QueueReading KnownReading(double ready, std::optional<double> held = std::nullopt) {
   return {.ready = ready, .held = held, .active = std::nullopt, .error = {}};

@@ -321,7 +321,7 @@ std::vector<QueueReading> RedisServer::Read(const std::vector<const v1::Probe*>&
   }
   for (QueueReading& reading : readings) {
     if (!reading.known()) {
-      reading = UnknownReading(std::move(reading.error));
+      reading = UnknownReading(reading.error);
     }
   }
   return readings;

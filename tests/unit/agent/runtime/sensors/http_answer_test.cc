@@ -1,6 +1,7 @@
 #include "agent/runtime/sensors/http_answer.h"
 
 #include "absl/strings/str_cat.h"
+#include "agent/runtime/sensors/queue_source.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -59,6 +60,16 @@ INSTANTIATE_TEST_SUITE_P(
                       WrongCase{"{\"a\": \"many\"}", "a", "is \"many\", no number"},
                       WrongCase{"{\"a\": \"NaN\"}", "a", "says nothing"},
                       WrongCase{"{\"a\": \"\"}", "a", "no number"}, WrongCase{"1", "/a", "which is number"}));
+
+// What goes into a report must be UTF-8, or the report as a whole cannot be read.
+TEST(UnknownReadingTest, StrangersWordsBecomePrintableText) {
+  EXPECT_EQ(UnknownReading("fine: sum(…) ü 🙂").error, "fine: sum(…) ü 🙂");
+  EXPECT_EQ(UnknownReading("a\r\nb\x1b[31m\x7f").error, "a??b?[31m?");
+  EXPECT_EQ(UnknownReading("\xff \xc3( \xe2\x82 \xc0\xaf \xed\xa0\x80 \xf5\x80").error, "? ?( ?? ?? ??? ??");
+  const std::string most(499, 'x');
+  EXPECT_EQ(UnknownReading(absl::StrCat(most, "…", "y")).error, absl::StrCat(most, "…"));
+  EXPECT_FALSE(UnknownReading("x").known());
+}
 
 std::string Vector(const std::string& result) {
   return absl::StrCat("{\"status\":\"success\",\"data\":{\"resultType\":\"vector\",\"result\":[", result,
