@@ -123,6 +123,15 @@ void ReadMaxWait(const Entry& entry, const Node& item, v1::SignalSpec* signal, R
   }
 }
 
+// What is declared once for all services, and named here.
+Key SourceKey(absl::string_view name, Reading& r) {
+  return {name, [&r](const Entry& e) {
+            r.faults.Add(e.mark, absl::StrCat(e.key,
+                                              " is a source; declare it under the top level `x-queues:` and "
+                                              "write `queue: NAME` here"));
+          }};
+}
+
 // A signal is a map with the signal's name as one key; a queue has its rule beside it.
 void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
   v1::SignalSpec* signal = autoscale->add_signals();
@@ -174,7 +183,10 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
        refused("backlog"),
        {"schedule", [&](const Entry& e) { ReadSchedule(e, signal->mutable_schedule(), r); }},
        refused("forecast"),
-       refused("external")},
+       SourceKey("prometheus", r),
+       SourceKey("http", r),
+       SourceKey("external", r),
+       SourceKey("pushed", r)},
       r.faults);
   const Node* queue = item.Find("queue");
   const int named = (item.Find("cpu") != nullptr) + (item.Find("memory") != nullptr) +

@@ -58,46 +58,6 @@ void CheckUnique(const List& list, absl::string_view what, Faults& faults) {
   }
 }
 
-void CheckQueues(const v1::StackSpec& spec, Faults& faults) {
-  CheckUnique(spec.queues(), "queues", faults);
-  for (int i = 0; i < spec.queues_size(); ++i) {
-    const v1::QueueSpec& queue = spec.queues(i);
-    const std::string path = PathOf("queues", i, queue.name());
-    switch (queue.kind()) {
-      case v1::QueueSpec::REDIS_LIST:
-      case v1::QueueSpec::CELERY_REDIS:
-      case v1::QueueSpec::RQ:
-        break;
-      case v1::QueueSpec::KIND_UNSPECIFIED:
-        Add(faults, path + ".kind", "is missing; give REDIS_LIST, CELERY_REDIS or RQ");
-        continue;
-      default:
-        Add(faults, path + ".kind",
-            absl::StrCat(v1::QueueSpec::Kind_Name(queue.kind()),
-                         " is not supported; this version reads REDIS_LIST, CELERY_REDIS and RQ"));
-        continue;
-    }
-    if (queue.endpoints().empty()) {
-      Add(faults, path + ".endpoints", "is empty; give at least one host and port");
-    }
-    for (int k = 0; k < queue.endpoints_size(); ++k) {
-      const std::string endpoint = absl::StrCat(path, ".endpoints[", k, "]");
-      if (queue.endpoints(k).host().empty()) {
-        Add(faults, endpoint + ".host", "is empty; give a host name or address");
-      }
-      if (!IsPort(queue.endpoints(k).port())) {
-        Add(faults, endpoint + ".port", "must be 1 to 65535");
-      }
-    }
-    if (queue.keys().empty()) {
-      Add(faults, path + ".keys", "is empty; name at least one list or queue");
-    }
-    if (!queue.password_file().empty() && !absl::StartsWith(queue.password_file(), "/")) {
-      Add(faults, path + ".passwordFile", "must be an absolute path on the node that measures");
-    }
-  }
-}
-
 void CheckFiles(const v1::StackSpec& spec, Faults& faults) {
   CheckUnique(spec.files(), "files", faults);
   for (int i = 0; i < spec.files_size(); ++i) {
@@ -472,7 +432,8 @@ std::vector<std::string> SpecFaults(const v1::StackSpec& spec) {
     Add(faults, "services", "is empty; a stack has at least one service");
   }
   CheckUnique(spec.services(), "services", faults);
-  CheckQueues(spec, faults);
+  CheckUnique(spec.queues(), "queues", faults);
+  QueueFaults(spec, faults);
   CheckVolumesAndNetworks(spec, faults);
   CheckFiles(spec, faults);
   Listeners listeners;
