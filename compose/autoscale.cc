@@ -190,6 +190,16 @@ void ReadTolerance(const Entry& entry, v1::AutoscaleSpec* autoscale, Reading& r)
 
 }  // namespace
 
+// `mode: dry_run` is another way to write `dry_run: true`.
+void ReadMode(const Entry& entry, v1::AutoscaleSpec* autoscale, Reading& r) {
+  const std::string mode = ReadText(entry.value, r.faults).value_or("auto");
+  if (mode == "dry_run") {
+    autoscale->set_dry_run(true);
+  } else if (mode != "auto") {
+    r.faults.Add(entry.value.mark, absl::StrCat("mode is \"", mode, "\"; write auto or dry_run"));
+  }
+}
+
 void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r) {
   v1::AutoscaleSpec* autoscale = s.spec.mutable_autoscale();
   autoscale->set_min(1);
@@ -225,6 +235,7 @@ void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r) {
        {"interval", interval},
        {"dry_run",
         [&](const Entry& e) { autoscale->set_dry_run(ReadBool(e.value, r.faults).value_or(false)); }},
+       {"mode", [&](const Entry& e) { ReadMode(e, autoscale, r); }},
        {"priority",
         [&](const Entry& e) {
           s.spec.set_priority(

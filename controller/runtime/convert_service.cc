@@ -93,6 +93,7 @@ AutoscaleSpec Translate(const v1::AutoscaleSpec& scale) {
     out.interval = ToCore(scale.interval());
   }
   out.dry_run = scale.dry_run();
+  out.source = Deterministic(scale);
   return out;
 }
 
@@ -248,6 +249,8 @@ void TranslateResources(const v1::ServiceSpec& service, ServiceSpec& out) {
 }
 
 }  // namespace
+
+AutoscaleSpec ToCore(const v1::AutoscaleSpec& scale) { return Translate(scale); }
 
 bool OnOwnHost(const v1::PortSpec& port) {
   return port.host_mode() || absl::StartsWith(port.host_ip(), "127.") || port.host_ip() == "::1";

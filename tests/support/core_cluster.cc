@@ -240,6 +240,9 @@ void CoreCluster::Deliver(const Order& order) {
 Ready CoreCluster::Take() {
   Ready ready = core_->TakeReady();
   store_.Apply(ready.changes);
+  if (record_) {
+    record_(ready);
+  }
   for (const Order& order : ready.orders) {
     Deliver(order);
   }

@@ -101,6 +101,9 @@ class CoreCluster {
   // every Ready that is not empty.
   void Pass(Duration duration, const std::function<void(const Ready&)>& each);
 
+  // From now on Take() hands what is for the history to `record`.
+  void RecordTo(std::function<void(const Ready&)> record) { record_ = std::move(record); }
+
   const FakeStore& store() const { return store_; }
 
   Epoch epoch() const { return epoch_; }
@@ -125,6 +128,7 @@ class CoreCluster {
   std::map<std::string, FakeAgent> agents_;
   std::map<NodeId, std::string> names_;
   std::shared_ptr<const View> view_;
+  std::function<void(const Ready&)> record_;
 };
 
 }  // namespace drover::controller

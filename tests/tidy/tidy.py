@@ -30,6 +30,7 @@ INCLUDE_RULES = [
     ("controller/", ["common/", "controller/", "compose/", "drover/v1/"], None),
     ("agent/", ["common/", "agent/", "drover/v1/"], None),
     ("compose/", ["common/", "compose/", "drover/v1/"], r"absl/.*|yaml-cpp/.*|google/protobuf/.*|nlohmann/.*|openssl/.*"),
+    ("cli/history.", ["common/", "cli/", "controller/core/", "controller/runtime/history/records.h", "drover/v1/"], None),
     ("cli/", ["common/", "compose/", "cli/", "drover/v1/"], None),
     ("deploy/examples/", ["deploy/examples/"], r"$^"),
     ("tests/", None, None),
