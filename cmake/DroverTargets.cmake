@@ -28,6 +28,7 @@ target_include_directories(drover_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_definitions(drover_flags INTERFACE DROVER_VERSION="${PROJECT_VERSION}")
 if(DROVER_SANITIZE)
   target_compile_options(drover_flags INTERFACE -fsanitize=${DROVER_SANITIZE} -fno-sanitize-recover=all)
+  target_compile_definitions(drover_flags INTERFACE DROVER_SANITIZED)
   target_link_options(drover_flags INTERFACE -fsanitize=${DROVER_SANITIZE})
   if(DROVER_SANITIZE STREQUAL "thread")
     # Debian's protobuf and abseil are built without the sanitizer; their headers would lay out map

@@ -32,6 +32,8 @@ enum class ReplicaState : uint8_t {
   kLost = 14,       // its node is lost; unknown whether it runs
 };
 
+inline constexpr size_t kReplicaStates = 15;  // for arrays by state; 0 is none
+
 inline constexpr std::array kAllReplicaStates = {
     ReplicaState::kPending,  ReplicaState::kAssigned, ReplicaState::kPulling,   ReplicaState::kStarting,
     ReplicaState::kRunning,  ReplicaState::kReady,    ReplicaState::kWarm,      ReplicaState::kThawing,

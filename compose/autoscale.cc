@@ -52,6 +52,21 @@ void ReadPolicies(const Entry& entry, v1::ScalingBehavior* behavior, Reading& r)
   }
 }
 
+// A fraction, or a percentage; `below` is the end that is out of range.
+std::optional<double> ReadTolerance(const Entry& entry, double below, Reading& r) {
+  const bool percent = entry.value.is_scalar() && absl::StrContains(entry.value.text, '%');
+  const auto value = percent ? ReadPercent(entry.value, r.faults) : ReadNumber(entry.value, r.faults);
+  if (!value) {
+    return std::nullopt;
+  }
+  const double fraction = percent ? *value / 100 : *value;
+  if (fraction < 0 || fraction >= below) {
+    r.faults.Add(entry.value.mark, "the tolerance is out of range; write a fraction, for example 0.1 or 10%");
+    return std::nullopt;
+  }
+  return fraction;
+}
+
 void ReadBehavior(const Entry& entry, v1::ScalingBehavior* behavior, Reading& r) {
   ReadMap(entry.value, entry.key,
           {{"stabilization",
@@ -67,6 +82,12 @@ void ReadBehavior(const Entry& entry, v1::ScalingBehavior* behavior, Reading& r)
             [&](const Entry& e) {
               if (auto index = ReadWord(e.value, {"max", "min", "disabled"}, r.faults)) {
                 behavior->set_select(static_cast<v1::ScalingBehavior::Select>(*index + 1));
+              }
+            }},
+           {"tolerance",
+            [&](const Entry& e) {
+              if (const auto value = ReadTolerance(e, 10, r)) {
+                behavior->set_tolerance(*value);
               }
             }},
            {"policies", [&](const Entry& e) { ReadPolicies(e, behavior, r); }}},
@@ -90,8 +111,8 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
   auto refused = [&](absl::string_view name) {
     return Key{name, [&](const Entry& e) {
                  r.faults.Add(e.mark, absl::StrCat("signal ", e.key,
-                                                   " is not built yet; use cpu, memory, or queue with "
-                                                   "per_replica"));
+                                                   " is not built yet; use cpu, memory, schedule, or "
+                                                   "queue with per_replica"));
                }};
   };
   auto of_queue = [&](absl::string_view name, std::function<void(double)> set) {
@@ -132,12 +153,13 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
        refused("rate"),
        refused("latency"),
        refused("backlog"),
-       refused("schedule"),
+       {"schedule", [&](const Entry& e) { ReadSchedule(e, signal->mutable_schedule(), r); }},
        refused("forecast"),
        refused("external")},
       r.faults);
   const Node* queue = item.Find("queue");
-  const int named = (item.Find("cpu") != nullptr) + (item.Find("memory") != nullptr) + (queue != nullptr);
+  const int named = (item.Find("cpu") != nullptr) + (item.Find("memory") != nullptr) +
+                    (item.Find("schedule") != nullptr) + (queue != nullptr);
   if (named > 1) {
     r.faults.Add(item.mark, "one entry names two signals; begin each signal with its own `-`");
   }
@@ -165,27 +187,14 @@ void CheckBounds(const Entry& entry, const ServiceRead& s, Reading& r) {
   if (signals == nullptr || (signals->is_list() && signals->items.empty())) {
     r.faults.Add(entry.mark, "x-autoscale has no signals; write `signals: [{cpu: 60%}]`");
   }
-  const bool has_queue = std::any_of(autoscale.signals().begin(), autoscale.signals().end(),
-                                     [](const v1::SignalSpec& signal) { return signal.has_queue(); });
-  if (autoscale.min() == 0 && entry.value.Find("min") != nullptr && !has_queue) {
+  const bool can_wake =
+      std::any_of(autoscale.signals().begin(), autoscale.signals().end(),
+                  [](const v1::SignalSpec& signal) { return signal.has_queue() || signal.has_schedule(); });
+  if (autoscale.min() == 0 && entry.value.Find("min") != nullptr && !can_wake) {
     r.faults.Add(entry.value.Find("min")->mark,
                  "from 0 replicas CPU and memory can never ask for one; write min: 1, or add a queue signal");
   }
-}
-
-// A fraction, or a percentage.
-void ReadTolerance(const Entry& entry, v1::AutoscaleSpec* autoscale, Reading& r) {
-  const bool percent = entry.value.is_scalar() && absl::StrContains(entry.value.text, '%');
-  const auto value = percent ? ReadPercent(entry.value, r.faults) : ReadNumber(entry.value, r.faults);
-  if (!value) {
-    return;
-  }
-  const double fraction = percent ? *value / 100 : *value;
-  if (fraction < 0 || fraction >= 1) {
-    r.faults.Add(entry.value.mark, "the tolerance is out of range; write a fraction, for example 0.1 or 10%");
-  } else {
-    autoscale->set_tolerance(fraction);
-  }
+  CheckPolicy(entry, autoscale, r);
 }
 
 }  // namespace
@@ -223,38 +232,34 @@ void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r) {
       *autoscale->mutable_interval() = ToProto(*value);
     }
   };
-  ReadMap(
-      entry.value, "x-autoscale",
-      {{"min", [&](const Entry& e) { autoscale->set_min(count(e, 0)); }},
-       {"max", [&](const Entry& e) { autoscale->set_max(count(e, 1)); }},
-       {"signals", signals},
-       {"scale_up", [&](const Entry& e) { ReadBehavior(e, autoscale->mutable_scale_up(), r); }},
-       {"scale_down", [&](const Entry& e) { ReadBehavior(e, autoscale->mutable_scale_down(), r); }},
-       {"tolerance", [&](const Entry& e) { ReadTolerance(e, autoscale, r); }},
-       {"idle", [&](const Entry& e) { ReadDurationInto(e, r, [&] { return autoscale->mutable_idle(); }); }},
-       {"interval", interval},
-       {"dry_run",
-        [&](const Entry& e) { autoscale->set_dry_run(ReadBool(e.value, r.faults).value_or(false)); }},
-       {"mode", [&](const Entry& e) { ReadMode(e, autoscale, r); }},
-       {"priority",
-        [&](const Entry& e) {
-          s.spec.set_priority(
-              static_cast<int32_t>(ReadInt(e.value, -1'000'000, 1'000'000, r.faults).value_or(0)));
-        }},
-       {"warm",
-        [&](const Entry& e) {
-          if (ReadInt(e.value, 0, kMaxReplicas, r.faults).value_or(0) > 0) {
-            r.faults.Add(e.mark, "warm replicas are not built yet; remove warm, or raise min");
-          }
-        }},
-       {"policy",
-        [&](const Entry& e) {
-          if (ReadText(e.value, r.faults).value_or("drover") != "drover") {
-            r.faults.Add(e.value.mark,
-                         absl::StrCat("policy ", e.value.text, " is not built yet; write drover"));
-          }
-        }}},
-      r.faults);
+  std::vector<Key> keys = {
+      {"min", [&](const Entry& e) { autoscale->set_min(count(e, 0)); }},
+      {"max", [&](const Entry& e) { autoscale->set_max(count(e, 1)); }},
+      {"signals", signals},
+      {"scale_up", [&](const Entry& e) { ReadBehavior(e, autoscale->mutable_scale_up(), r); }},
+      {"scale_down", [&](const Entry& e) { ReadBehavior(e, autoscale->mutable_scale_down(), r); }},
+      {"tolerance",
+       [&](const Entry& e) {
+         if (const auto value = ReadTolerance(e, 1, r)) {
+           autoscale->set_tolerance(*value);
+         }
+       }},
+      {"idle", [&](const Entry& e) { ReadDurationInto(e, r, [&] { return autoscale->mutable_idle(); }); }},
+      {"interval", interval},
+      {"dry_run",
+       [&](const Entry& e) { autoscale->set_dry_run(ReadBool(e.value, r.faults).value_or(false)); }},
+      {"priority",
+       [&](const Entry& e) {
+         s.spec.set_priority(
+             static_cast<int32_t>(ReadInt(e.value, -1'000'000, 1'000'000, r.faults).value_or(0)));
+       }},
+      {"warm", [&](const Entry& e) {
+         if (ReadInt(e.value, 0, kMaxReplicas, r.faults).value_or(0) > 0) {
+           r.faults.Add(e.mark, "warm replicas are not built yet; remove warm, or raise min");
+         }
+       }}};
+  AddPolicyKeys(autoscale, r, keys);
+  ReadMap(entry.value, "x-autoscale", keys, r.faults);
   if (entry.value.is_map()) {
     CheckBounds(entry, s, r);
   }

@@ -92,6 +92,10 @@ void ReadDeploy(const Entry& entry, ServiceRead& s, Reading& r);
 // One entry of `gpus` or of `deploy.resources.reservations.devices`.
 void ReadDeviceRequest(const Node& item, absl::string_view where, v1::DeviceRequest* request, Reading& r);
 void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r);
+// Keys of x-autoscale that belong to certain families of rules only, and what fits together (`policy`).
+void AddPolicyKeys(v1::AutoscaleSpec* autoscale, Reading& r, std::vector<Key>& keys);
+void CheckPolicy(const Entry& entry, const v1::AutoscaleSpec& autoscale, Reading& r);
+void ReadSchedule(const Entry& entry, v1::ScheduleSignal* schedule, Reading& r);
 void ReadEdges(const Entry& entry, ServiceRead& s, Reading& r);
 void ReadReady(const Entry& entry, ServiceRead& s, Reading& r);
 void ReadRun(const Entry& entry, ServiceRead& s, Reading& r);

@@ -9,7 +9,7 @@ build=(cmake ninja-build g++ ccache pkg-config git ca-certificates
   libabsl-dev libprotobuf-dev protobuf-compiler libgrpc++-dev protobuf-compiler-grpc libssl-dev zlib1g-dev
   libyaml-cpp-dev libspdlog-dev libsqlitecpp-dev libsqlite3-dev prometheus-cpp-dev libhiredis-dev libcli11-dev
   nlohmann-json3-dev libcpp-httplib-dev libgtest-dev libgmock-dev libbenchmark-dev)
-run=(docker.io iptables haproxy redis-server redis-tools curl jq iproute2 util-linux procps python3 openssl)
+run=(tzdata docker.io iptables haproxy redis-server redis-tools curl jq iproute2 util-linux procps python3 openssl)
 test=(clang-format prometheus-node-exporter)
 
 case ${1:-all} in

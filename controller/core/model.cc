@@ -115,6 +115,7 @@ void Model::Index(Replica& replica) {
   Service& service = services[replica.record.service];
   if (service.replicas.insert(replica.record.id).second) {
     service.numbers.insert(replica.record.number);
+    ++service.in(replica.state);
   }
   if (replica.record.node.value().empty()) {
     return;
@@ -245,9 +246,10 @@ void Model::SetState(Replica& replica, ReplicaState to) {
   BackendsChanged(key);
   ReviewService(key);
   ShowService(key);
-  if (Service* service = FindService(key)) {
-    service->input_changed = true;
-  }
+  Service& service = services.at(key);
+  --service.in(from);
+  ++service.in(to);
+  service.input_changed = true;
   if (auto waiting = gated.find(key.stack); waiting != gated.end()) {
     review_.insert(waiting->second.begin(), waiting->second.end());
     gated.erase(waiting);
@@ -274,6 +276,7 @@ void Model::Erase(ReplicaId id) {
   }
   Service& service = services.at(key);
   service.replicas.erase(id);
+  --service.in(replica.state);
   service.numbers.erase(service.numbers.find(replica.record.number));
   service.lowest_number = std::min(service.lowest_number, replica.record.number);
   service.input_changed = true;

@@ -62,8 +62,9 @@ struct Service {
   std::shared_ptr<const ServiceSpec> spec;  // null: unknown (removed before a restart)
   bool retired = false;                     // no longer part of its stack, or the stack is removed
   std::set<ReplicaId> replicas;
-  std::multiset<uint32_t> numbers;  // of the replicas
-  uint32_t lowest_number = 1;       // none below is free
+  std::array<int64_t, kReplicaStates> in_state{};  // how many of the replicas, by state
+  std::multiset<uint32_t> numbers;                 // of the replicas
+  uint32_t lowest_number = 1;                      // none below is free
 
   ScalingHistory history;
   std::shared_ptr<const Decision> decided;      // as the engine gave it
@@ -85,6 +86,8 @@ struct Service {
   std::vector<BackendSet> sets;
   std::map<std::pair<uint32_t, std::string>, uint32_t> handles;  // (target, attach) → handle
   bool sets_known = false;
+
+  int64_t& in(ReplicaState state) { return in_state.at(static_cast<size_t>(state)); }
 };
 
 struct Node {

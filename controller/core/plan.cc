@@ -42,6 +42,9 @@ StopOrder OrderFor(const Model& model, const Service& service) {
 
 // R3.2: what was replaced while its node was away is told to stop as soon as the node is back.
 void StopReturned(Model& model, Service& service) {
+  if (service.in(ReplicaState::kLost) == 0) {
+    return;
+  }
   for (const ReplicaId id : Ids(service)) {
     const Replica& replica = model.replicas.at(id);
     if (replica.state == ReplicaState::kLost && replica.record.superseded &&
@@ -56,6 +59,9 @@ void StopReturned(Model& model, Service& service) {
 }
 
 void ReplaceLost(Model& model, Service& service) {
+  if (service.in(ReplicaState::kLost) == 0) {
+    return;
+  }
   for (const ReplicaId id : Ids(service)) {
     Replica& replica = model.replicas.at(id);
     if (replica.state != ReplicaState::kLost || replica.record.superseded) {
@@ -102,16 +108,15 @@ void StopAll(Model& model, Service& service) {
 }
 
 void ReviewDrains(Model& model, Service& service) {
-  bool any = false;
+  if (service.in(ReplicaState::kDraining) == 0) {
+    model.draining.erase(service.key);
+    return;
+  }
   for (const ReplicaId id : Ids(service)) {
     Replica& replica = model.replicas.at(id);
     if (replica.state == ReplicaState::kDraining) {
       ReviewDrain(model, service, replica);
-      any = true;
     }
-  }
-  if (!any) {
-    model.draining.erase(service.key);
   }
 }
 
@@ -119,6 +124,9 @@ void ReviewDrains(Model& model, Service& service) {
 // service need the same room: where one finds none, the others need not look.
 // How many found none.
 int64_t PlacePending(Model& model, Service& service, std::vector<Choice>* choices) {
+  if (service.in(ReplicaState::kPending) == 0) {
+    return 0;
+  }
   std::vector<ReplicaId> ids = Ids(service);
   std::sort(ids.begin(), ids.end(), [&model](ReplicaId a, ReplicaId b) {
     return model.replicas.at(a).record.number < model.replicas.at(b).record.number;
@@ -263,8 +271,17 @@ void KeepOutcome(Model& model, Service& service, std::vector<Choice> choices, co
   }
 }
 
-std::optional<Instant> FenceOf(const Model& model, const Service& service, const Replica& replica) {
-  return replica.record.node.value().empty() ? std::nullopt : FencedAt(model, service, replica);
+// A singleton is started anew when the former one can't run any more (R7.2).
+void WakeAtFences(Model& model, const Service& service) {
+  for (const ReplicaId id : service.replicas) {
+    const Replica& replica = model.replicas.at(id);
+    if (replica.record.node.value().empty()) {
+      continue;
+    }
+    if (std::optional<Instant> fenced = FencedAt(model, service, replica); fenced && *fenced > model.now) {
+      model.WakeService(service.key, *fenced);
+    }
+  }
 }
 
 // Every place is taken by a ready replica: the failed ones have been looked at long enough.
@@ -276,11 +293,8 @@ void ReviewCount(Model& model, Service& service) {
   std::vector<Choice> choices;
   Obstacle obstacle;
   const int64_t desired = service.record.desired;
-  for (const ReplicaId id : service.replicas) {
-    const Replica& replica = model.replicas.at(id);
-    if (std::optional<Instant> fenced = FenceOf(model, service, replica); fenced && *fenced > model.now) {
-      model.WakeService(service.key, *fenced);
-    }
+  if (service.spec->singleton) {
+    WakeAtFences(model, service);
   }
   Census census = Count(model, service);
   Moves moves = NextMoves(*service.spec, desired, census);

@@ -134,9 +134,13 @@ DecideInput MakeInput(const Model& model, const Probes& probes, const Service& s
   input.service = service.key;
   input.spec = &*service.spec->autoscale;
   input.current = service.record.desired;
+  int64_t observed = 0;
   for (const ReplicaId id : service.replicas) {
-    input.ready += model.replicas.at(id).state == ReplicaState::kReady ? 1 : 0;
+    const ReplicaState state = model.replicas.at(id).state;
+    input.ready += state == ReplicaState::kReady ? 1 : 0;
+    observed += IsActive(state) ? 1 : 0;
   }
+  input.observed = observed;
   input.signals = MakeSignals(model, probes, service, next_change);
   input.paused = service.record.paused && !service.record.pause_down_only;
   input.pause_down_only = service.record.paused && service.record.pause_down_only;

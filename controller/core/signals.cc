@@ -13,6 +13,19 @@ void BringForward(std::optional<Instant>* next, Instant at) {
   }
 }
 
+// The HPA's view of a replica. When its process started is not known once it is ready; the moment of
+// readiness stands for it, which is never earlier.
+ReplicaStatus StatusOf(const Model& model, const Replica& replica, bool lost) {
+  ReplicaStatus status;
+  const bool running = replica.state == ReplicaState::kReady || replica.state == ReplicaState::kRunning;
+  status.phase = running || lost ? ReplicaPhase::kRunning : ReplicaPhase::kPending;
+  status.ready = replica.state == ReplicaState::kReady || lost;
+  const Duration changed = model.now - (*status.ready ? replica.ready_since : replica.since);
+  status.ready_changed = changed;
+  status.started_ago = !*status.ready && replica.was_ready ? absl::InfiniteDuration() : changed;
+  return status;
+}
+
 SignalInput Utilization(const Model& model, const Service& service, bool cpu, Duration fresh_for,
                         std::optional<Instant>* next_change) {
   SignalInput input;
@@ -25,6 +38,7 @@ SignalInput Utilization(const Model& model, const Service& service, bool cpu, Du
     }
     ReplicaUsage usage;
     usage.ready = replica.state == ReplicaState::kReady || lost;
+    usage.status = StatusOf(model, replica, lost);
     const Resources reserved = replica.record.reserved;
     usage.reserved = static_cast<double>(cpu ? reserved.cpu.value() : reserved.memory.value());
     if (replica.state == ReplicaState::kReady && cpu) {
@@ -39,6 +53,7 @@ SignalInput Utilization(const Model& model, const Service& service, bool cpu, Du
       const std::optional<int64_t>& value = cpu ? replica.sample->cpu_milli : replica.sample->memory_bytes;
       if (age <= fresh_for && value) {
         usage.used = static_cast<double>(*value);
+        usage.sample = {.age = age, .window = service.spec->autoscale->interval};
         input.age = std::max(input.age, age);
         BringForward(next_change, replica.sampled + fresh_for + absl::Milliseconds(1));
       }
@@ -96,11 +111,13 @@ std::vector<SignalInput> MakeSignals(const Model& model, const Probes& probes, c
       case SignalSpec::Kind::kQueue:
         inputs.push_back(Queue(model, probes, service, signal, fresh_for, next_change));
         break;
+      case SignalSpec::Kind::kSchedule:
+        inputs.push_back({});  // by the wall clock alone
+        break;
       case SignalSpec::Kind::kInFlight:
       case SignalSpec::Kind::kRate:
       case SignalSpec::Kind::kLatency:
       case SignalSpec::Kind::kBacklog:
-      case SignalSpec::Kind::kSchedule:
       case SignalSpec::Kind::kForecast:
       case SignalSpec::Kind::kExternal:
         inputs.push_back({.replicas = {},

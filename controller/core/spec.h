@@ -11,11 +11,22 @@
 #include <string>
 #include <vector>
 
+#include "common/cron.h"
 #include "common/ids.h"
 #include "common/time.h"
 #include "common/units.h"
 
 namespace drover::controller {
+
+// So many replicas from each time of `start` to the next time of `end`.
+struct ScheduleSpec {
+  Cron start;
+  Cron end;
+  absl::TimeZone zone;
+  int64_t replicas = 0;
+
+  friend bool operator==(const ScheduleSpec&, const ScheduleSpec&) = default;
+};
 
 struct SignalSpec {
   enum class Kind {
@@ -32,9 +43,10 @@ struct SignalSpec {
   };
 
   Kind kind = Kind::kCpu;
-  std::string queue;      // kQueue: name in StackSpec::queues
-  double target = 0;      // cpu, memory: percent of the reservation; others: per replica
-  double activation = 0;  // kQueue: from zero only above this depth
+  std::string queue;                          // kQueue: name in StackSpec::queues
+  double target = 0;                          // cpu, memory: percent of the reservation; others: per replica
+  double activation = 0;                      // shared ones: from zero only above this total
+  std::optional<ScheduleSpec> schedule = {};  // kSchedule
 
   friend bool operator==(const SignalSpec&, const SignalSpec&) = default;
 };
@@ -56,21 +68,40 @@ struct ScalingRules {
   Duration stabilization;  // 0: none
   Select select = Select::kMax;
   std::vector<RatePolicy> policies;  // empty: no limit
+  // Of this direction, fraction; absent: AutoscaleSpec::tolerance.
+  std::optional<double> tolerance = {};
 
   friend bool operator==(const ScalingRules&, const ScalingRules&) = default;
 };
 
+// What stands in for a source that keeps failing, in KEDA's words.
+struct FallbackSpec {
+  enum class Behavior { kStatic, kCurrent, kCurrentIfHigher, kCurrentIfLower };
+
+  int64_t failure_threshold = 3;  // more failures in a row than this
+  int64_t replicas = 0;
+  Behavior behavior = Behavior::kStatic;
+
+  friend bool operator==(const FallbackSpec&, const FallbackSpec&) = default;
+};
+
 struct AutoscaleSpec {
+  // Whose rules as a whole: docs/internals/decision-engine.md says which step comes from whom.
+  enum class Policy { kDrover, kHpa, kKpa, kKeda };
+
   int64_t min = 1;
   int64_t max = 1;
   std::vector<SignalSpec> signals;                                         // at least one
   ScalingRules up;                                                         // default: no window, no limit
   ScalingRules down{.stabilization = absl::Seconds(300), .policies = {}};  // default: the HPA's window
-  double tolerance = 0.1;                // fraction of the target, both ways (HPA)
-  Duration idle = absl::Seconds(300);    // to min 0 after this long without work
-  Duration interval = absl::Seconds(1);  // of measuring
-  bool dry_run = false;                  // decide and explain only
-  std::string source;                    // serialized drover.v1.AutoscaleSpec, for the history
+  double tolerance = 0.1;  // fraction of the target, both ways (HPA)
+  Policy policy = Policy::kDrover;
+  std::optional<FallbackSpec> fallback = {};  // of shared signals
+  std::optional<int64_t> idle_replicas = {};  // kKeda: count while nothing is active; below min
+  Duration idle = absl::Seconds(300);         // to min 0 after this long without work
+  Duration interval = absl::Seconds(1);       // of measuring
+  bool dry_run = false;                       // decide and explain only
+  std::string source;                         // serialized drover.v1.AutoscaleSpec, for the history
 
   friend bool operator==(const AutoscaleSpec&, const AutoscaleSpec&) = default;
 };

@@ -2,12 +2,52 @@
 #include <set>
 
 #include "absl/strings/match.h"
+#include "common/cron.h"
+#include "controller/core/autoscale/hpa.h"
 #include "controller/runtime/convert.h"
 #include "controller/runtime/convert_internal.h"
 #include "drover/v1/agent.pb.h"
 
 namespace drover::controller {
 namespace {
+
+using Policy = AutoscaleSpec::Policy;
+
+Policy TranslatePolicy(const std::string& policy) {
+  if (policy == "hpa") {
+    return Policy::kHpa;
+  }
+  if (policy == "kpa") {
+    return Policy::kKpa;
+  }
+  return policy == "keda" ? Policy::kKeda : Policy::kDrover;
+}
+
+// Checked by validate; what cannot be read here was stored by another version: no schedule.
+std::optional<ScheduleSpec> Translate(const v1::ScheduleSignal& schedule) {
+  absl::StatusOr<Cron> start = Cron::Parse(schedule.start());
+  absl::StatusOr<Cron> end = Cron::Parse(schedule.end());
+  const absl::StatusOr<absl::TimeZone> zone = FindTimeZone(schedule.time_zone());
+  if (!start.ok() || !end.ok() || !zone.ok()) {
+    return std::nullopt;
+  }
+  return ScheduleSpec{
+      .start = *std::move(start), .end = *std::move(end), .zone = *zone, .replicas = schedule.replicas()};
+}
+
+FallbackSpec Translate(const v1::FallbackSpec& fallback) {
+  FallbackSpec out;
+  out.failure_threshold = fallback.failure_threshold();
+  out.replicas = fallback.replicas();
+  if (fallback.behavior() == v1::FallbackSpec::CURRENT_REPLICAS) {
+    out.behavior = FallbackSpec::Behavior::kCurrent;
+  } else if (fallback.behavior() == v1::FallbackSpec::CURRENT_REPLICAS_IF_HIGHER) {
+    out.behavior = FallbackSpec::Behavior::kCurrentIfHigher;
+  } else if (fallback.behavior() == v1::FallbackSpec::CURRENT_REPLICAS_IF_LOWER) {
+    out.behavior = FallbackSpec::Behavior::kCurrentIfLower;
+  }
+  return out;
+}
 
 SignalSpec Translate(const v1::SignalSpec& signal) {
   SignalSpec out;
@@ -40,6 +80,7 @@ SignalSpec Translate(const v1::SignalSpec& signal) {
       break;
     case v1::SignalSpec::kSchedule:
       out.kind = SignalSpec::Kind::kSchedule;
+      out.schedule = Translate(signal.schedule());
       break;
     case v1::SignalSpec::kForecast:
       out.kind = SignalSpec::Kind::kForecast;
@@ -57,13 +98,21 @@ SignalSpec Translate(const v1::SignalSpec& signal) {
   return out;
 }
 
-ScalingRules Translate(const v1::ScalingBehavior& behavior, Duration default_window) {
+// What is not written is that of `defaults`.
+ScalingRules Translate(const v1::ScalingBehavior& behavior, const ScalingRules& defaults) {
   ScalingRules out;
-  out.stabilization = behavior.has_stabilization() ? ToCore(behavior.stabilization()) : default_window;
+  out.stabilization =
+      behavior.has_stabilization() ? ToCore(behavior.stabilization()) : defaults.stabilization;
   if (behavior.select() == v1::ScalingBehavior::MIN) {
     out.select = ScalingRules::Select::kMin;
   } else if (behavior.select() == v1::ScalingBehavior::DISABLED) {
     out.select = ScalingRules::Select::kDisabled;
+  }
+  if (behavior.has_tolerance()) {
+    out.tolerance = behavior.tolerance();
+  }
+  if (behavior.policies().empty()) {
+    out.policies = defaults.policies;
   }
   for (const v1::ScalingPolicy& policy : behavior.policies()) {
     const bool percent = policy.amount_case() == v1::ScalingPolicy::kPercent;
@@ -81,8 +130,19 @@ AutoscaleSpec Translate(const v1::AutoscaleSpec& scale) {
   for (const v1::SignalSpec& signal : scale.signals()) {
     out.signals.push_back(Translate(signal));
   }
-  out.up = Translate(scale.scale_up(), absl::ZeroDuration());
-  out.down = Translate(scale.scale_down(), AutoscaleSpec().down.stabilization);
+  out.policy = TranslatePolicy(scale.policy());
+  const bool hpa = out.policy == Policy::kHpa || out.policy == Policy::kKeda;
+  out.up = Translate(scale.scale_up(), hpa ? HpaDefaultUp() : AutoscaleSpec().up);
+  // The KPA has no window unless one is written; that is its scale-down delay.
+  out.down = Translate(scale.scale_down(), hpa                          ? HpaDefaultDown()
+                                           : out.policy == Policy::kKpa ? ScalingRules()
+                                                                        : AutoscaleSpec().down);
+  if (scale.has_fallback()) {
+    out.fallback = Translate(scale.fallback());
+  }
+  if (scale.has_idle_replicas()) {
+    out.idle_replicas = scale.idle_replicas();
+  }
   if (scale.has_tolerance()) {
     out.tolerance = scale.tolerance();
   }

@@ -21,6 +21,10 @@ std::vector<std::string> SpecFaults(const v1::StackSpec& spec);
 void ContainerFaults(const v1::StackSpec& spec, const v1::ServiceSpec& service, const std::string& path,
                      std::vector<std::string>& faults);
 
+// The part for a scaled service's `policy` and what only some families know: schedules, fallback, idle
+// replicas.
+void PolicyFaults(const v1::AutoscaleSpec& scale, const std::string& path, std::vector<std::string>& faults);
+
 // False when seconds and nanos are out of range, of different sign, or negative.
 bool IsUsableDuration(const google::protobuf::Duration& duration);
 

@@ -180,10 +180,12 @@ void CheckSignal(const v1::StackSpec& spec, const v1::SignalSpec& signal, const 
       }
       return positive(queue.per_replica(), "queue.perReplica");
     }
+    case v1::SignalSpec::kSchedule:
+      return;  // PolicyFaults
     case v1::SignalSpec::SOURCE_NOT_SET:
-      return Add(faults, path, "is empty; give cpu, memory or queue");
+      return Add(faults, path, "is empty; give cpu, memory, queue or schedule");
     default:
-      return Add(faults, path, "is not supported by this version; use cpu, memory or queue");
+      return Add(faults, path, "is not supported by this version; use cpu, memory, queue or schedule");
   }
 }
 
@@ -199,16 +201,16 @@ void CheckAutoscale(const v1::StackSpec& spec, const v1::ServiceSpec& service, c
     Add(faults, path + ".max", "must be at most 100000");
   }
   if (scale.signals().empty()) {
-    Add(faults, path + ".signals", "is empty; give at least one of cpu, memory, queue");
+    Add(faults, path + ".signals", "is empty; give at least one of cpu, memory, queue, schedule");
   }
   bool queue = false;
   for (int i = 0; i < scale.signals_size(); ++i) {
-    queue = queue || scale.signals(i).has_queue();
+    queue = queue || scale.signals(i).has_queue() || scale.signals(i).has_schedule();
     CheckSignal(spec, scale.signals(i), absl::StrCat(path, ".signals[", i, "]"), faults);
   }
   if (scale.min() == 0 && !scale.signals().empty() && !queue) {
     Add(faults, path + ".min",
-        "0 needs a queue signal, nothing else shows that there is work; give 1 or more");
+        "0 needs a queue or schedule signal, nothing else shows that there is work; give 1 or more");
   }
   CheckBehavior(scale.scale_up(), path + ".scaleUp", faults);
   CheckBehavior(scale.scale_down(), path + ".scaleDown", faults);
@@ -225,10 +227,7 @@ void CheckAutoscale(const v1::StackSpec& spec, const v1::ServiceSpec& service, c
   if (scale.warm() != 0) {
     Add(faults, path + ".warm", "is not supported by this version; leave it out");
   }
-  if (!scale.policy().empty() && scale.policy() != "drover") {
-    Add(faults, path + ".policy",
-        absl::StrCat("\"", scale.policy(), "\" is not supported by this version; leave it out"));
-  }
+  PolicyFaults(scale, path, faults);
   if (!service.local_data().empty()) {
     Add(faults, path,
         absl::StrCat("the service writes to \"", service.local_data(0),

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "controller/core/autoscale/totals.h"
 
 namespace drover::controller {
 
@@ -14,23 +15,21 @@ Wish AverageValueWish(std::optional<double> total, const std::string& unknown_re
   }
   Wish wish;
   wish.value = total;
-  wish.raw = CeilToCount(*total / rule.target);
+  const SharedValueCount count =
+      CountByAverage(*total, {.target = rule.target, .tolerance = rule.tolerance, .current = rule.current});
+  wish.raw = count.formula;
   wish.formula =
       absl::StrFormat("ceil(%s / %s) = %d", FormatNumber(*total), FormatNumber(rule.target), *wish.raw);
-  if (rule.current == 0) {
-    if (*total <= rule.activation) {
-      const std::string detail =
-          absl::StrCat(FormatNumber(*total), " is not above ", FormatNumber(rule.activation));
-      return HeldWish(std::move(wish), 0, "activation", detail);
-    }
-    wish.wish = wish.raw;
-    return wish;
-  }
-  const double ratio = *total / (rule.target * static_cast<double>(rule.current));
-  if (WithinTolerance(ratio, rule.tolerance)) {
+  if (rule.current == 0 && *total <= rule.activation) {
     const std::string detail =
-        absl::StrFormat("%s for %d replicas is within %s %% of %s each", FormatNumber(*total), rule.current,
-                        FormatNumber(rule.tolerance * 100), FormatNumber(rule.target));
+        absl::StrCat(FormatNumber(*total), " is not above ", FormatNumber(rule.activation));
+    return HeldWish(std::move(wish), 0, "activation", detail);
+  }
+  if (count.held) {
+    const bool above = *total > rule.target * static_cast<double>(rule.current);
+    const std::string detail = absl::StrFormat(
+        "%s for %d replicas is within %s %% of %s each", FormatNumber(*total), rule.current,
+        FormatNumber((above ? rule.tolerance.up : rule.tolerance.down) * 100), FormatNumber(rule.target));
     return HeldWish(std::move(wish), rule.current, "tolerance", detail);
   }
   wish.wish = wish.raw;

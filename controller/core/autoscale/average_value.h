@@ -13,7 +13,7 @@ namespace drover::controller {
 struct AverageValueRule {
   double target = 0;      // per replica, > 0
   double activation = 0;  // from zero only above this total (strictly, as in KEDA)
-  double tolerance = 0;   // fraction of target × current
+  Tolerance tolerance;    // fractions of target × current
   int64_t current = 0;    // count now in force
 };
 

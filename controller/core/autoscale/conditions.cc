@@ -72,9 +72,12 @@ Condition ScalingLimited(const DecideInput& input, const Decision& decision) {
     if (clamp->name == "min") {
       return is(true, "TooFewReplicas", absl::StrCat("wants ", clamp->before, ", ", clamp->detail));
     }
-    if (clamp->name == "rate" || clamp->name == "limit") {
+    if (clamp->name == "rate") {
       return is(true, clamp->before > clamp->after ? "ScaleUpLimit" : "ScaleDownLimit",
                 absl::StrCat("wants ", clamp->before, ", ", clamp->detail));
+    }
+    if (clamp->name == "limit") {  // of the HPA: its reason says which
+      return is(true, decision.reason, absl::StrCat("wants ", clamp->before, ", ", clamp->detail));
     }
   }
   return is(false, "DesiredWithinRange",

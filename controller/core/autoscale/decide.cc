@@ -9,8 +9,12 @@
 #include "common/check.h"
 #include "controller/core/autoscale/average_value.h"
 #include "controller/core/autoscale/conditions.h"
+#include "controller/core/autoscale/families.h"
 #include "controller/core/autoscale/rate.h"
+#include "controller/core/autoscale/schedule.h"
+#include "controller/core/autoscale/sources.h"
 #include "controller/core/autoscale/stabilize.h"
+#include "controller/core/autoscale/steps.h"
 #include "controller/core/autoscale/utilization.h"
 #include "controller/core/autoscale/wish.h"
 
@@ -52,20 +56,48 @@ SignalWords WordsOf(Kind kind) {
 
 bool IsUtilization(Kind kind) { return kind == Kind::kCpu || kind == Kind::kMemory; }
 
+using Policy = AutoscaleSpec::Policy;
+
+Tolerance ToleranceOf(const AutoscaleSpec& spec) {
+  return {.up = spec.up.tolerance.value_or(spec.tolerance),
+          .down = spec.down.tolerance.value_or(spec.tolerance)};
+}
+
 // ---- signals ----------------------------------------------------------------------------------------
 
-Wish WishOf(const SignalSpec& signal, const SignalInput& measured, const DecideInput& input) {
+Wish UsageWish(const SignalSpec& signal, const SignalInput& measured, const DecideInput& input) {
+  UtilizationRule rule{.target = signal.target,
+                       .tolerance = ToleranceOf(*input.spec),
+                       .current = input.current,
+                       .believe_when_ready_only = signal.kind == Kind::kCpu};
+  if (input.spec->policy == Policy::kDrover) {
+    return UtilizationWish(measured.replicas, rule);
+  }
+  rule.missing_limit = 1;
+  return UtilizationWish(measured.replicas, GroupAsHpa(measured.replicas, {.cpu = signal.kind == Kind::kCpu}),
+                         rule);
+}
+
+Wish WishOf(const SignalSpec& signal, const SignalInput& measured, const DecideInput& input,
+            ScalingHistory& history) {
   if (IsUtilization(signal.kind)) {
-    return UtilizationWish(measured.replicas, {.target = signal.target,
-                                               .tolerance = input.spec->tolerance,
-                                               .current = input.current,
-                                               .believe_when_ready_only = signal.kind == Kind::kCpu});
+    return UsageWish(signal, measured, input);
+  }
+  if (signal.schedule) {
+    return ScheduleWish(*signal.schedule, input.wall);
+  }
+  if (input.spec->policy == Policy::kKpa) {
+    return KpaWish(measured, signal.target, input, history);
+  }
+  const bool drover = input.spec->policy == Policy::kDrover;
+  if (drover && measured.fallback_replicas) {
+    return FallbackWish(*measured.fallback_replicas, *measured.total, measured.unknown_reason);
   }
   return AverageValueWish(measured.total, measured.unknown_reason,
                           {.target = signal.target,
                            .activation = signal.activation,
-                           .tolerance = input.spec->tolerance,
-                           .current = input.current});
+                           .tolerance = ToleranceOf(*input.spec),
+                           .current = drover ? input.current : input.observed.value_or(input.current)});
 }
 
 SignalDecision Explained(const SignalSpec& signal, const SignalInput& measured, const Wish& wish) {
@@ -74,7 +106,7 @@ SignalDecision Explained(const SignalSpec& signal, const SignalInput& measured, 
   decision.name = signal.queue.empty() ? words.name : absl::StrCat(words.name, " ", signal.queue);
   decision.value = wish.value;
   decision.unknown_reason = wish.unknown_reason;
-  decision.target = signal.target;
+  decision.target = signal.schedule ? static_cast<double>(signal.schedule->replicas) : signal.target;
   decision.unit = words.unit;
   decision.age = measured.age;
   decision.wish = wish.wish;
@@ -159,44 +191,11 @@ Idle IdleOf(const DecideInput& input, const Combined& all, ScalingHistory& histo
 
 // ---- the chain of steps -----------------------------------------------------------------------------
 
-// The count on its way from wish to result; notes each step that changes it.
-class Steps {
- public:
-  Steps(Decision* decision, int64_t value) : decision_(decision), value_(value) {}
-
-  int64_t value() const { return value_; }
-
-  // Sets the count; a change is noted with its detail and gives the decision its reason.
-  void Set(const char* name, int64_t after, const char* reason, std::string detail) {
-    if (after != value_) {
-      Note(name, after, reason, std::move(detail));
-    }
-  }
-
-  // The same, also worth a line where the count does not change.
-  void Note(const char* name, int64_t after, const char* reason, std::string detail) {
-    decision_->clamps.push_back(
-        {.name = name, .before = value_, .after = after, .detail = std::move(detail)});
-    decision_->reason = reason;
-    value_ = after;
-  }
-
- private:
-  Decision* decision_;
-  int64_t value_;
-};
-
 // "; next step in 4m20s": when time alone will change a limit.
 std::string TimeLeft(std::optional<Instant> until, Instant now) {
   return until ? absl::StrCat("; next step in ",
                               absl::FormatDuration(absl::Ceil(*until - now, absl::Seconds(1))))
                : "";
-}
-
-void NoteDue(std::optional<Instant>& due, std::optional<Instant> at) {
-  if (at && (!due || *at < *due)) {
-    due = at;
-  }
 }
 
 // Notes why the winning signal does not get what its formula says, before anything else is applied.
@@ -230,6 +229,7 @@ void RememberWish(const DecideInput& input, const Combined& all, ScalingHistory&
   }
   Remember(history.recommendations, {.at = input.now, .value = value},
            std::max(input.spec->up.stabilization, input.spec->down.stabilization));
+  Compact(history.recommendations);
 }
 
 // Where the count comes from that a window holds on to.
@@ -317,9 +317,10 @@ std::string FloorDetail(const DecideInput& input, const Idle& idle) {
   return "to 0 only without work in a queue that is known";
 }
 
-void ApplyBounds(const DecideInput& input, const Idle& idle, Steps& steps) {
-  const int64_t floor = input.held ? input.spec->min : idle.floor;
-  steps.Set("min", std::max(steps.value(), floor), "TooFewReplicas", FloorDetail(input, idle));
+void ApplyBounds(const DecideInput& input, const FamilyAnswer& answer, Steps& steps) {
+  const int64_t floor = input.held ? input.spec->min : answer.floor;
+  steps.Set("min", std::max(steps.value(), floor), "TooFewReplicas",
+            answer.floor_detail.empty() ? absl::StrCat("min is ", floor) : answer.floor_detail);
   steps.Set("max", std::min(steps.value(), input.spec->max), "TooManyReplicas",
             absl::StrCat("max is ", input.spec->max));
 }
@@ -343,12 +344,62 @@ std::optional<Instant> ApplyHistory(const DecideInput& input, const Idle& idle, 
   return due;
 }
 
+// Drover's own family: every step from the largest wish to the count before people and bounds.
+FamilyAnswer AnswerAsDrover(const DecideInput& input, const Combined& all, ScalingHistory& history,
+                            Decision& decision) {
+  const Idle idle = IdleOf(input, all, history);
+  FamilyAnswer answer{.steps = Steps(&decision, all.wish),
+                      .floor = idle.floor,
+                      .floor_detail = FloorDetail(input, idle),
+                      .due = idle.ends_at};
+  HoldUnknown(input, all, answer.steps, decision);
+  RememberWish(input, all, history);
+  NoteDue(answer.due, ApplyHistory(input, idle, history, answer.steps, decision));
+  return answer;
+}
+
+FamilyAnswer Answer(const DecideInput& input, const std::vector<Wish>& wishes, const Combined& all,
+                    ScalingHistory& history, Decision& decision) {
+  const FamilyInput family{.input = input,
+                           .wishes = wishes,
+                           .wish = all.wish,
+                           .unknown = absl::StrJoin(all.unknown, "; "),
+                           .active = all.work};
+  switch (input.spec->policy) {
+    case Policy::kDrover:
+      return AnswerAsDrover(input, all, history, decision);
+    case Policy::kHpa:
+      return AnswerAsHpa(family, history, decision);
+    case Policy::kKeda:
+      return AnswerAsKeda(family, history, decision);
+    case Policy::kKpa:
+      return AnswerAsKpa(family, history, decision);
+  }
+  return AnswerAsDrover(input, all, history, decision);
+}
+
+// The next time at which a schedule asks for another count; looked at once a minute at least, because
+// the wall clock may step.
+std::optional<Instant> ScheduleDue(const DecideInput& input) {
+  std::optional<Instant> due;
+  for (const SignalSpec& signal : input.spec->signals) {
+    if (signal.schedule) {
+      const Duration left = ScheduleAt(*signal.schedule, input.wall).changes - input.wall;
+      NoteDue(due, input.now + std::min<Duration>(left, absl::Minutes(1)));
+    }
+  }
+  return due;
+}
+
 }  // namespace
 
-DecideResult Decide(const DecideInput& input, ScalingHistory history) {
-  DROVER_CHECK(input.spec != nullptr);
-  DROVER_CHECK(input.signals.size() == input.spec->signals.size());
+DecideResult Decide(const DecideInput& measured, ScalingHistory history) {
+  DROVER_CHECK(measured.spec != nullptr);
+  DROVER_CHECK(measured.signals.size() == measured.spec->signals.size());
   DecideResult result;
+  result.due = ScheduleDue(measured);
+  DecideInput input = measured;
+  input.signals = WithFallback(measured, history, result.due);
   Decision& decision = result.decision;
   decision.at = input.wall;
   decision.service = input.service;
@@ -357,29 +408,27 @@ DecideResult Decide(const DecideInput& input, ScalingHistory history) {
 
   std::vector<Wish> wishes;
   for (size_t i = 0; i < input.signals.size(); ++i) {
-    wishes.push_back(WishOf(input.spec->signals[i], input.signals[i], input));
+    wishes.push_back(WishOf(input.spec->signals[i], input.signals[i], input, history));
     decision.signals.push_back(Explained(input.spec->signals[i], input.signals[i], wishes.back()));
   }
   const Combined all = Combine(wishes, input, decision);
   decision.winner = all.winner_name;
-  const Idle idle = IdleOf(input, all, history);
   NoteHeldWish(all, decision);
 
-  Steps steps(&decision, all.wish);
-  HoldUnknown(input, all, steps, decision);
-  RememberWish(input, all, history);
-  result.due = ApplyHistory(input, idle, history, steps, decision);
-  NoteDue(result.due, idle.ends_at);
-  ApplyOperators(input, steps, decision);
-  ApplyBounds(input, idle, steps);
+  FamilyAnswer answer = Answer(input, wishes, all, history, decision);
+  NoteDue(result.due, answer.due);
+  ApplyOperators(input, answer.steps, decision);
+  ApplyBounds(input, answer, answer.steps);
   if (input.spec->dry_run) {
-    steps.Set("dry run", input.current, "DryRun", absl::StrCat("would have set ", steps.value()));
+    answer.steps.Set("dry run", input.current, "DryRun",
+                     absl::StrCat("would have set ", answer.steps.value()));
     decision.reason = "DryRun";
   }
-  decision.desired = steps.value();
+  decision.desired = answer.steps.value();
   decision.conditions = ConditionsOf(input, decision);
 
-  RememberChange(history.changes, {.at = input.now, .change = decision.desired - input.current}, *input.spec);
+  RememberChange(history.changes, {.at = input.now, .change = decision.desired - input.current},
+                 std::max(LongestPeriod(input.spec->up), LongestPeriod(input.spec->down)));
   result.history = std::move(history);
   return result;
 }

@@ -17,6 +17,9 @@
 
 #include "common/ids.h"
 #include "common/time.h"
+#include "controller/core/autoscale/average_window.h"
+#include "controller/core/autoscale/panic_window.h"
+#include "controller/core/autoscale/replica_group.h"
 #include "controller/core/spec.h"
 #include "controller/core/view.h"
 
@@ -28,6 +31,9 @@ struct ReplicaUsage {
   bool warming_up = false;     // ready for less than the warm-up (R4.5): its CPU is not believed
   std::optional<double> used;  // milli-CPU or bytes; absent: unknown or stale (R4.1)
   double reserved = 0;         // same unit
+  // For `policy: hpa`, which goes by times: see replica_group.h.
+  ReplicaStatus status = {};
+  SampleTime sample = {};  // of `used`
 };
 
 // One configured signal as measured now, in the order of AutoscaleSpec::signals.
@@ -38,11 +44,19 @@ struct SignalInput {
   std::optional<double> total;
   std::string unknown_reason;
   Duration age;  // of the oldest sample used
+  // Set by the engine: the total is the declared fallback's, for so many replicas.
+  std::optional<int64_t> fallback_replicas = {};
 };
 
 struct Recommendation {
   Instant at;
   int64_t value = 0;
+};
+
+// Reads of one source that failed in a row.
+struct FailedReads {
+  int64_t count = 0;
+  Instant last;
 };
 
 struct ScaleChange {
@@ -59,6 +73,13 @@ struct ScalingHistory {
   std::deque<Recommendation> recommendations;  // raw, oldest first
   std::deque<ScaleChange> changes;             // oldest first
   std::optional<Instant> last_work;            // when a queue signal last had work (idle to zero)
+  std::vector<FailedReads> failed_reads = {};  // by signal, while a fallback is declared
+  // `policy: hpa` and `keda`: when the last pass was; absent: none yet.
+  std::optional<Instant> last_pass = {};
+  // `policy: kpa`.
+  std::optional<KpaState> kpa = {};
+  AverageWindow kpa_values = {};
+  std::optional<Instant> zero_since = {};  // since nothing is asked for
 };
 
 struct DecideInput {
@@ -68,6 +89,8 @@ struct DecideInput {
   const AutoscaleSpec* spec = nullptr;
   int64_t current = 0;  // desired count now in force
   int64_t ready = 0;
+  std::optional<int64_t> observed =
+      {};  // replicas that exist, for averages as the HPA forms them; absent: current
   std::vector<SignalInput> signals;
   bool paused = false;  // decide and explain, change nothing
   bool pause_down_only = false;

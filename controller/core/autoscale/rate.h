@@ -31,7 +31,19 @@ RateLimit UpLimit(int64_t current, const ScalingRules& rules, const std::deque<S
 RateLimit DownLimit(int64_t current, const ScalingRules& rules, const std::deque<ScaleChange>& changes,
                     Instant now);
 
-// Appends `change` unless it is 0 and forgets those as old as the longest period of both directions.
-void RememberChange(std::deque<ScaleChange>& changes, ScaleChange change, const AutoscaleSpec& spec);
+// The limit as the policies give it, also where it is on the other side of `current`. Absent: no policy.
+std::optional<int64_t> ProposedUpLimit(int64_t current, const ScalingRules& rules,
+                                       const std::deque<ScaleChange>& changes, Instant now);
+std::optional<int64_t> ProposedDownLimit(int64_t current, const ScalingRules& rules,
+                                         const std::deque<ScaleChange>& changes, Instant now);
+
+// Sum of the changes that are younger than `period`: what was added less what was removed.
+int64_t ChangeWithin(const std::deque<ScaleChange>& changes, Duration period, Instant now);
+
+// The longest period of the policies; 0 without any.
+Duration LongestPeriod(const ScalingRules& rules);
+
+// Appends `change` unless it is 0 and forgets those older than `longest` (strictly, as upstream).
+void RememberChange(std::deque<ScaleChange>& changes, ScaleChange change, Duration longest);
 
 }  // namespace drover::controller

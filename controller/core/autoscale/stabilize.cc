@@ -39,13 +39,29 @@ Stabilized Stabilize(const StabilizeInput& input, const std::deque<Recommendatio
   return result;
 }
 
+int64_t StabilizeDownOnly(int64_t recommended, Duration window, const std::deque<Recommendation>& earlier,
+                          Instant now) {
+  int64_t most = recommended;
+  for (const Recommendation& r : earlier) {
+    if (IsLive(r, window, now)) {
+      most = std::max(most, r.value);
+    }
+  }
+  return most;
+}
+
 void Remember(std::deque<Recommendation>& history, Recommendation recommendation, Duration keep) {
+  const auto old = [&](const Recommendation& earlier) { return recommendation.at - earlier.at > keep; };
+  history.erase(std::remove_if(history.begin(), history.end(), old), history.end());
   history.push_back(recommendation);
+}
+
+void Compact(std::deque<Recommendation>& history) {
   int64_t most = std::numeric_limits<int64_t>::min();
   int64_t least = std::numeric_limits<int64_t>::max();
   std::deque<Recommendation> kept;
   for (auto r = history.rbegin(); r != history.rend(); ++r) {
-    if ((r->value > most || r->value < least) && IsLive(*r, keep, recommendation.at)) {
+    if (r->value > most || r->value < least) {
       kept.push_front(*r);
     }
     most = std::max(most, r->value);

@@ -28,8 +28,16 @@ struct Stabilized {
 // `earlier` are the raw recommendations so far, oldest first; `recommended` need not be among them.
 Stabilized Stabilize(const StabilizeInput& input, const std::deque<Recommendation>& earlier);
 
-// Appends `recommendation` and forgets what can never matter again: what is as old as `keep`, and what
-// is neither above nor below everything newer. The length is bounded by the number of different counts.
+// Without behaviour rules the HPA knows one window only: the largest recommendation of the last
+// `window`, also where that is above the current count.
+int64_t StabilizeDownOnly(int64_t recommended, Duration window, const std::deque<Recommendation>& earlier,
+                          Instant now);
+
+// Appends `recommendation` and forgets those older than `keep`, the longest window.
 void Remember(std::deque<Recommendation>& history, Recommendation recommendation, Duration keep);
+
+// Forgets what can never matter again: what is neither above nor below everything newer. Every window's
+// largest and smallest stay, and the length is bounded by the number of different counts.
+void Compact(std::deque<Recommendation>& history);
 
 }  // namespace drover::controller

@@ -1,47 +1,34 @@
 #include "controller/core/autoscale/utilization.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "controller/core/autoscale/saturating.h"
 
 namespace drover::controller {
 namespace {
 
-struct Sums {
-  double used = 0;
-  double reserved = 0;
-  size_t count = 0;
-
-  void Add(double used_by_one, double reserved_by_one) {
-    used += used_by_one;
-    reserved += reserved_by_one;
-    ++count;
-  }
-
-  // The HPA counts in whole percent, truncated.
-  double percent() const { return std::floor(used * 100 / reserved); }
-};
-
-std::string Formula(const Sums& sums, double target, int64_t result) {
-  return absl::StrFormat("ceil(%d × %s / %s) = %d", sums.count, FormatNumber(sums.percent()),
-                         FormatNumber(target), result);
+int64_t CountOf(const std::vector<ReplicaGroup>& groups, ReplicaGroup group) {
+  return std::count(groups.begin(), groups.end(), group);
 }
 
-std::string FilledNote(const UsageGroups& groups, double filled_percent, bool with_unready) {
-  std::string note;
-  if (!groups.missing.empty()) {
-    absl::StrAppend(&note, ", ", groups.missing.size(), " missing as ", FormatNumber(filled_percent), " %");
+std::string Formula(const TwoPassCount& count, const std::vector<ReplicaGroup>& groups, double target) {
+  std::string text = absl::StrFormat("ceil(%d × %d / %s) = %d", count.counted, count.measured,
+                                     FormatNumber(target), count.formula);
+  const int64_t missing = CountOf(groups, ReplicaGroup::kMissing);
+  const int64_t unready = CountOf(groups, ReplicaGroup::kUnready);
+  if (missing > 0) {
+    absl::StrAppend(&text, ", ", missing, " missing as ", FormatNumber(count.missing_percent), " %");
   }
-  if (with_unready && !groups.unready.empty()) {
-    absl::StrAppend(&note, ", ", groups.unready.size(), " unready as 0 %");
+  if (count.unready_filled && unready > 0) {
+    absl::StrAppend(&text, ", ", unready, " unready as 0 %");
   }
-  return note;
+  return text;
 }
 
-std::string WhyUnknown(const std::vector<ReplicaUsage>& replicas, const UsageGroups& groups,
+std::string WhyUnknown(const std::vector<ReplicaUsage>& replicas, const std::vector<ReplicaGroup>& groups,
                        double missing_limit) {
   if (replicas.empty()) {
     return "no replica runs";
@@ -51,94 +38,87 @@ std::string WhyUnknown(const std::vector<ReplicaUsage>& replicas, const UsageGro
       return "a replica has no reservation to measure against";
     }
   }
-  const size_t expected = groups.ready.size() + groups.missing.size();
-  if (expected == 0) {
+  const int64_t ready = CountOf(groups, ReplicaGroup::kReady);
+  const int64_t missing = CountOf(groups, ReplicaGroup::kMissing);
+  if (ready + missing == 0) {
     return "no replica is ready and past its warm-up";
   }
-  const double missing = static_cast<double>(groups.missing.size());
-  if (groups.ready.empty() || missing > missing_limit * static_cast<double>(expected)) {
-    return absl::StrFormat("%d of %d replicas have no fresh sample", groups.missing.size(), expected);
+  if (ready == 0 || static_cast<double>(missing) > missing_limit * static_cast<double>(ready + missing)) {
+    return absl::StrFormat("%d of %d replicas have no fresh sample", missing, ready + missing);
   }
   return "";
 }
 
-// Second pass of the HPA: what was left out comes in at the value least favourable to the action.
-Wish FilledWish(const std::vector<ReplicaUsage>& replicas, const UsageGroups& groups,
-                const UtilizationRule& rule, Sums sums, Wish wish) {
-  const double first = sums.percent() / rule.target;
-  const double missing_percent = first < 1 ? std::max(100.0, rule.target) : 0;
-  if (first != 1) {
-    for (const size_t i : groups.missing) {
-      sums.Add(std::floor(replicas[i].reserved * missing_percent / 100), replicas[i].reserved);
-    }
+std::string HeldDetail(const TwoPassCount& count, const UtilizationRule& rule) {
+  if (count.held == TwoPassCount::Held::kNoClearDirection) {
+    return absl::StrFormat(
+        "%d %% measured, %d %% with the replicas that could not be counted: no clear direction",
+        count.utilization, count.measured);
   }
-  if (first > 1) {
-    for (const size_t i : groups.unready) {
-      sums.Add(0, replicas[i].reserved);
-    }
-  }
-  const double second = sums.percent() / rule.target;
-  wish.raw = CeilToCount(second * static_cast<double>(sums.count));
-  wish.formula =
-      absl::StrCat(Formula(sums, rule.target, *wish.raw), FilledNote(groups, missing_percent, first > 1));
-  if (WithinTolerance(second, rule.tolerance)) {
-    return HeldWish(std::move(wish), rule.current, "tolerance",
-                    absl::StrFormat("%s %% of %s %% is within %s %%", FormatNumber(sums.percent()),
-                                    FormatNumber(rule.target), FormatNumber(rule.tolerance * 100)));
-  }
-  const bool turned = (first < 1) != (second < 1);
-  const bool contradicts =
-      (second < 1 && *wish.raw > rule.current) || (second > 1 && *wish.raw < rule.current);
-  if (turned || contradicts) {
-    return HeldWish(std::move(wish), rule.current, "missing",
-                    absl::StrFormat("%s %% measured, %s %% with the replicas that could not be counted: "
-                                    "no clear direction",
-                                    FormatNumber(*wish.value), FormatNumber(sums.percent())));
-  }
-  wish.wish = wish.raw;
-  return wish;
+  const bool above = static_cast<double>(count.measured) > rule.target;
+  return absl::StrFormat("%d %% of %s %% is within %s %%", count.measured, FormatNumber(rule.target),
+                         FormatNumber((above ? rule.tolerance.up : rule.tolerance.down) * 100));
+}
+
+std::optional<SampleTime> SampleOf(const ReplicaUsage& replica) {
+  return replica.used ? std::optional<SampleTime>(replica.sample) : std::nullopt;
 }
 
 }  // namespace
 
-UsageGroups GroupReplicas(const std::vector<ReplicaUsage>& replicas, bool believe_when_ready_only) {
-  UsageGroups groups;
-  for (size_t i = 0; i < replicas.size(); ++i) {
-    const ReplicaUsage& replica = replicas[i];
+std::vector<ReplicaGroup> GroupReplicas(const std::vector<ReplicaUsage>& replicas,
+                                        bool believe_when_ready_only) {
+  std::vector<ReplicaGroup> groups;
+  for (const ReplicaUsage& replica : replicas) {
     const bool unready = believe_when_ready_only ? !replica.ready || replica.warming_up
                                                  : !replica.ready && !replica.used.has_value();
     if (unready) {
-      groups.unready.push_back(i);
-    } else if (!replica.used.has_value()) {
-      groups.missing.push_back(i);
+      groups.push_back(ReplicaGroup::kUnready);
     } else {
-      groups.ready.push_back(i);
+      groups.push_back(replica.used ? ReplicaGroup::kReady : ReplicaGroup::kMissing);
     }
   }
   return groups;
 }
 
+std::vector<ReplicaGroup> GroupAsHpa(const std::vector<ReplicaUsage>& replicas, const GroupRule& rule) {
+  std::vector<ReplicaGroup> groups;
+  for (const ReplicaUsage& replica : replicas) {
+    groups.push_back(GroupOf(replica.status, SampleOf(replica), rule));
+  }
+  return groups;
+}
+
 Wish UtilizationWish(const std::vector<ReplicaUsage>& replicas, const UtilizationRule& rule) {
-  const UsageGroups groups = GroupReplicas(replicas, rule.believe_when_ready_only);
+  return UtilizationWish(replicas, GroupReplicas(replicas, rule.believe_when_ready_only), rule);
+}
+
+Wish UtilizationWish(const std::vector<ReplicaUsage>& replicas, const std::vector<ReplicaGroup>& groups,
+                     const UtilizationRule& rule) {
   if (std::string unknown = WhyUnknown(replicas, groups, rule.missing_limit); !unknown.empty()) {
     return UnknownWish(std::move(unknown));
   }
-  Sums sums;
-  for (const size_t i : groups.ready) {
-    sums.Add(*replicas[i].used, replicas[i].reserved);
+  std::vector<UsageEntry> entries;
+  for (size_t i = 0; i < replicas.size(); ++i) {
+    entries.push_back({.group = groups[i],
+                       .used = SaturatingFromDouble(replicas[i].used.value_or(0)),
+                       .request = SaturatingFromDouble(replicas[i].reserved)});
   }
+  const TwoPassCount count = *CountByUsage(entries, {.kind = TwoPassRule::Target::kUtilization,
+                                                     .target = rule.target,
+                                                     .tolerance = rule.tolerance,
+                                                     .current = rule.current});
   Wish wish;
-  wish.value = sums.percent();
-  const double ratio = sums.percent() / rule.target;
-  if (!groups.missing.empty() || (!groups.unready.empty() && ratio > 1)) {
-    return FilledWish(replicas, groups, rule, sums, std::move(wish));
-  }
-  wish.raw = CeilToCount(ratio * static_cast<double>(sums.count));
-  wish.formula = Formula(sums, rule.target, *wish.raw);
-  if (WithinTolerance(ratio, rule.tolerance)) {
-    return HeldWish(std::move(wish), rule.current, "tolerance",
-                    absl::StrFormat("%s %% of %s %% is within %s %%", FormatNumber(sums.percent()),
-                                    FormatNumber(rule.target), FormatNumber(rule.tolerance * 100)));
+  wish.value = static_cast<double>(count.utilization);
+  wish.raw = count.formula;
+  wish.formula = Formula(count, groups, rule.target);
+  switch (count.held) {
+    case TwoPassCount::Held::kTolerance:
+      return HeldWish(std::move(wish), rule.current, "tolerance", HeldDetail(count, rule));
+    case TwoPassCount::Held::kNoClearDirection:
+      return HeldWish(std::move(wish), rule.current, "missing", HeldDetail(count, rule));
+    case TwoPassCount::Held::kNo:
+      break;
   }
   wish.wish = wish.raw;
   return wish;

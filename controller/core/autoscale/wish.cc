@@ -22,8 +22,8 @@ Wish HeldWish(Wish wish, int64_t current, std::string held_by, std::string detai
   return wish;
 }
 
-bool WithinTolerance(double ratio, double tolerance) {
-  return 1 - tolerance <= ratio && ratio <= 1 + tolerance;
+bool WithinTolerance(double ratio, const Tolerance& tolerance) {
+  return 1 - tolerance.down <= ratio && ratio <= 1 + tolerance.up;
 }
 
 int64_t CeilToCount(double x) {

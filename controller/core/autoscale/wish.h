@@ -24,8 +24,14 @@ Wish UnknownWish(std::string reason);
 // `wish` answered with `current` instead of its formula's count.
 Wish HeldWish(Wish wish, int64_t current, std::string held_by, std::string detail);
 
-// HPA: (1 - tolerance) <= ratio <= (1 + tolerance), both ends within.
-bool WithinTolerance(double ratio, double tolerance);
+// How far a ratio may be from 1 without an answer, as fractions.
+struct Tolerance {
+  double up = 0;
+  double down = 0;
+};
+
+// HPA: (1 - down) <= ratio <= (1 + up), both ends within.
+bool WithinTolerance(double ratio, const Tolerance& tolerance);
 
 // ceil(x) as a count: never negative, at most 2^31 - 1.
 int64_t CeilToCount(double x);

@@ -49,8 +49,8 @@ class Finder {
           TimeText(out.decision.at));
     } else if (!exact_) {
       out.note = absl::StrCat(
-          "this version of the controller decides otherwise than the one at work then: "
-          "shown is what was kept, with the figures of ",
+          "the record of that moment is damaged, or another version of the controller made it: shown is the "
+          "last decision that was kept as it was, with the figures of ",
           TimeText(out.decision.at));
     }
     return out;
@@ -60,9 +60,9 @@ class Finder {
   void TakeEvaluation(const v1::HistoryRecord& record) {
     const auto decoded = decoder_.Decode(record);
     if (!decoded) {
-      // Thinned: the decision alone.
-      if (record.evaluation().has_decision()) {
-        thinned_ = true;
+      exact_ = record.evaluation().has_decision();
+      if (exact_) {
+        thinned_ = record.evaluation().now_ns() == 0;
         Keep(ToCore(record.evaluation().decision()));
       }
       return;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "controller/runtime/convert.h"
@@ -13,111 +14,298 @@ namespace {
 // So much of a service is lost at most when a record is damaged.
 constexpr Duration kWholeEvery = absl::Minutes(5);
 
-constexpr uint32_t kReady = 1;
-constexpr uint32_t kWarmingUp = 2;
+constexpr int64_t kForEverAgo = std::numeric_limits<int64_t>::min();
 // Beyond it a double is not exact as an integer.
 constexpr double kLargestWhole = 9007199254740992.0;
 
 Instant InstantOf(int64_t ns) { return Instant::FromNanoseconds(ns); }
 
-// Each of these names every field of its struct: a new one does not compile until it is kept too.
-
-bool SameUsage(const ReplicaUsage& a, const ReplicaUsage& b) {
-  const auto& [ready, warming_up, used, reserved] = a;
-  return ready == b.ready && warming_up == b.warming_up && used == b.used && reserved == b.reserved;
+// Ages change all the time; what they are counted from does not.
+int64_t AtOf(Duration age, Instant now) {
+  return age == absl::InfiniteDuration() ? kForEverAgo : (now - age).nanoseconds();
 }
 
-v1::HistoryUsage ToProto(const ReplicaUsage& usage, size_t index, double reserved_before) {
-  const auto& [ready, warming_up, used, reserved] = usage;
+Duration AgeOf(int64_t at, Instant now) {
+  return at == kForEverAgo ? absl::InfiniteDuration() : now - InstantOf(at);
+}
+
+template <typename To, typename From, typename Change>
+std::optional<To> Map(const std::optional<From>& from, Change change) {
+  return from ? std::optional<To>(change(*from)) : std::nullopt;
+}
+
+// From here on each struct of the engine is taken apart by naming all of its fields: a new one does not
+// compile until it is kept too.
+
+UsageRow RowOf(const ReplicaUsage& usage, Instant now) {
+  const auto& [ready, warming_up, used, reserved, status, sample] = usage;
+  const auto& [phase, deleting, status_ready, started_ago, ready_changed] = status;
+  const auto& [age, window] = sample;
+  const auto at = [now](Duration ago) { return AtOf(ago, now); };
+  UsageRow row{.ready = ready, .warming_up = warming_up, .used = used, .reserved = reserved};
+  row.phase = static_cast<uint32_t>(phase);
+  row.deleting = deleting;
+  row.status_ready = status_ready;
+  row.started_at = Map<int64_t>(started_ago, at);
+  row.changed_at = Map<int64_t>(ready_changed, at);
+  row.window = window;
+  if (age != absl::ZeroDuration() || window != absl::ZeroDuration()) {
+    row.sampled_at = at(age);
+  }
+  return row;
+}
+
+ReplicaUsage UsageOf(const UsageRow& row, Instant now) {
+  const auto ago = [now](int64_t at) { return AgeOf(at, now); };
+  ReplicaUsage usage;
+  usage.ready = row.ready;
+  usage.warming_up = row.warming_up;
+  usage.used = row.used;
+  usage.reserved = row.reserved;
+  usage.status.phase = static_cast<ReplicaPhase>(row.phase);
+  usage.status.deleting = row.deleting;
+  usage.status.ready = row.status_ready;
+  usage.status.started_ago = Map<Duration>(row.started_at, ago);
+  usage.status.ready_changed = Map<Duration>(row.changed_at, ago);
+  if (row.sampled_at) {
+    usage.sample = {.age = ago(*row.sampled_at), .window = row.window};
+  }
+  return usage;
+}
+
+v1::HistoryUsage ToProto(const UsageRow& row, size_t index, const UsageRow& before, Instant now) {
+  using Usage = v1::HistoryUsage;
   v1::HistoryUsage out;
   out.set_index(static_cast<uint32_t>(index));
-  out.set_flags((ready ? kReady : 0) | (warming_up ? kWarmingUp : 0));
-  if (used) {
-    const bool whole = *used == std::floor(*used) && std::abs(*used) < kLargestWhole && !std::signbit(*used);
-    if (whole) {
-      out.set_whole(static_cast<int64_t>(*used));
+  uint32_t flags = Usage::PHASE * row.phase;
+  const auto flag = [&flags](bool is, uint32_t value) { flags |= is ? value : 0; };
+  flag(row.ready, Usage::READY);
+  flag(row.warming_up, Usage::WARMING_UP);
+  flag(row.deleting, Usage::DELETING);
+  flag(row.status_ready.has_value(), Usage::READY_KNOWN);
+  flag(row.status_ready.value_or(false), Usage::STATUS_READY);
+  flag(row.started_at.has_value(), Usage::STARTED);
+  flag(row.changed_at.has_value(), Usage::CHANGED);
+  out.set_flags(flags);
+  if (row.used) {
+    const double used = *row.used;
+    if (used == std::floor(used) && std::abs(used) < kLargestWhole && !std::signbit(used)) {
+      out.set_whole(static_cast<int64_t>(used));
     } else {
-      out.set_exact(*used);
+      out.set_exact(used);
     }
   }
-  if (reserved != reserved_before) {
-    out.set_reserved(reserved);
+  if (row.reserved != before.reserved) {
+    out.set_reserved(row.reserved);
+  }
+  if (row.started_at && row.started_at != before.started_at) {
+    out.set_started_at_ns(*row.started_at);
+  }
+  if (row.changed_at && row.changed_at != before.changed_at) {
+    out.set_changed_at_ns(*row.changed_at);
+  }
+  if (row.sampled_at) {
+    out.set_sample_age_ns(now.nanoseconds() - *row.sampled_at);
+  }
+  if (row.window != before.window) {
+    out.set_window_ns(absl::ToInt64Nanoseconds(row.window));
   }
   return out;
 }
 
-ReplicaUsage ToCore(const v1::HistoryUsage& usage, double reserved_before) {
-  ReplicaUsage out;
-  auto& [ready, warming_up, used, reserved] = out;
-  ready = (usage.flags() & kReady) != 0;
-  warming_up = (usage.flags() & kWarmingUp) != 0;
-  if (usage.used_case() == v1::HistoryUsage::kWhole) {
-    used = static_cast<double>(usage.whole());
-  } else if (usage.used_case() == v1::HistoryUsage::kExact) {
-    used = usage.exact();
+UsageRow ToCore(const v1::HistoryUsage& usage, const UsageRow& before, Instant now) {
+  using Usage = v1::HistoryUsage;
+  const auto is = [&usage](uint32_t flag) { return (usage.flags() & flag) != 0; };
+  UsageRow row;
+  row.ready = is(Usage::READY);
+  row.warming_up = is(Usage::WARMING_UP);
+  row.deleting = is(Usage::DELETING);
+  row.phase = usage.flags() / Usage::PHASE % 4;
+  if (is(Usage::READY_KNOWN)) {
+    row.status_ready = is(Usage::STATUS_READY);
   }
-  reserved = usage.has_reserved() ? usage.reserved() : reserved_before;
-  return out;
+  if (usage.used_case() == Usage::kWhole) {
+    row.used = static_cast<double>(usage.whole());
+  } else if (usage.used_case() == Usage::kExact) {
+    row.used = usage.exact();
+  }
+  row.reserved = usage.has_reserved() ? usage.reserved() : before.reserved;
+  if (is(Usage::STARTED)) {
+    row.started_at = usage.has_started_at_ns() ? usage.started_at_ns() : before.started_at;
+  }
+  if (is(Usage::CHANGED)) {
+    row.changed_at = usage.has_changed_at_ns() ? usage.changed_at_ns() : before.changed_at;
+  }
+  if (usage.has_sample_age_ns()) {
+    row.sampled_at = now.nanoseconds() - usage.sample_age_ns();
+  }
+  row.window = usage.has_window_ns() ? absl::Nanoseconds(usage.window_ns()) : before.window;
+  return row;
 }
 
-bool SameShared(const SignalInput& a, const SignalInput& b) {
-  const auto& [replicas, total, unknown_reason, age] = a;
-  return total == b.total && unknown_reason == b.unknown_reason && age == b.age;
+KnownSignal KnownOf(const SignalInput& signal, Instant now) {
+  const auto& [replicas, total, unknown_reason, age, fallback_replicas] = signal;
+  KnownSignal known{
+      .total = total, .unknown_reason = unknown_reason, .age = age, .fallback_replicas = fallback_replicas};
+  for (const ReplicaUsage& usage : replicas) {
+    known.rows.push_back(RowOf(usage, now));
+  }
+  return known;
+}
+
+SignalInput InputOf(const KnownSignal& known, Instant now) {
+  SignalInput signal;
+  for (const UsageRow& row : known.rows) {
+    signal.replicas.push_back(UsageOf(row, now));
+  }
+  signal.total = known.total;
+  signal.unknown_reason = known.unknown_reason;
+  signal.age = known.age;
+  signal.fallback_replicas = known.fallback_replicas;
+  return signal;
 }
 
 // Absent: nothing changed. `before` null: all of it.
-std::optional<v1::HistorySignal> Changes(const SignalInput& now, const SignalInput* before, size_t index) {
-  const auto& [replicas, total, unknown_reason, age] = now;
-  v1::HistorySignal out;
-  out.set_index(static_cast<uint32_t>(index));
-  out.set_replaced(before == nullptr || before->replicas.size() != replicas.size());
-  double reserved = 0;
-  for (size_t i = 0; i < replicas.size(); ++i) {
-    if (out.replaced()) {
-      *out.add_rows() = ToProto(replicas[i], i, reserved);
-      reserved = replicas[i].reserved;
-    } else if (!SameUsage(replicas[i], before->replicas[i])) {
-      *out.add_rows() = ToProto(replicas[i], i, before->replicas[i].reserved);
-    }
-  }
-  if (before != nullptr && !out.replaced() && out.rows().empty() && SameShared(now, *before)) {
+std::optional<v1::HistorySignal> Changes(const KnownSignal& now, const KnownSignal* before, size_t index,
+                                         Instant at) {
+  if (before != nullptr && now == *before) {
     return std::nullopt;
   }
-  if (total) {
-    out.set_total(*total);
+  v1::HistorySignal out;
+  out.set_index(static_cast<uint32_t>(index));
+  out.set_replaced(before == nullptr || before->rows.size() != now.rows.size());
+  UsageRow above;
+  for (size_t i = 0; i < now.rows.size(); ++i) {
+    if (out.replaced()) {
+      *out.add_rows() = ToProto(now.rows[i], i, above, at);
+      above = now.rows[i];
+    } else if (now.rows[i] != before->rows[i]) {
+      *out.add_rows() = ToProto(now.rows[i], i, before->rows[i], at);
+    }
   }
-  out.set_unknown_reason(unknown_reason);
-  out.set_age_ns(absl::ToInt64Nanoseconds(age));
+  if (now.total) {
+    out.set_total(*now.total);
+  }
+  out.set_unknown_reason(now.unknown_reason);
+  out.set_age_ns(absl::ToInt64Nanoseconds(now.age));
+  if (now.fallback_replicas) {
+    out.set_fallback_replicas(*now.fallback_replicas);
+  }
   return out;
 }
 
 // False: not what Changes makes.
-bool Apply(const v1::HistorySignal& changes, SignalInput& signal) {
-  auto& [replicas, total, unknown_reason, age] = signal;
+bool Apply(const v1::HistorySignal& changes, Instant at, KnownSignal& signal) {
   if (changes.replaced()) {
-    replicas.clear();
-    double reserved = 0;
+    signal.rows.clear();
+    UsageRow above;
     for (const v1::HistoryUsage& row : changes.rows()) {
-      replicas.push_back(ToCore(row, reserved));
-      reserved = replicas.back().reserved;
+      signal.rows.push_back(ToCore(row, above, at));
+      above = signal.rows.back();
     }
   } else {
     for (const v1::HistoryUsage& row : changes.rows()) {
-      if (row.index() >= replicas.size()) {
+      if (row.index() >= signal.rows.size()) {
         return false;
       }
-      replicas[row.index()] = ToCore(row, replicas[row.index()].reserved);
+      signal.rows[row.index()] = ToCore(row, signal.rows[row.index()], at);
     }
   }
-  total = changes.has_total() ? std::optional(changes.total()) : std::nullopt;
-  unknown_reason = changes.unknown_reason();
-  age = absl::Nanoseconds(changes.age_ns());
+  signal.total = changes.has_total() ? std::optional(changes.total()) : std::nullopt;
+  signal.unknown_reason = changes.unknown_reason();
+  signal.age = absl::Nanoseconds(changes.age_ns());
+  signal.fallback_replicas =
+      changes.has_fallback_replicas() ? std::optional(changes.fallback_replicas()) : std::nullopt;
   return true;
 }
 
+v1::HistoryPanic ToProto(const KpaState& kpa) {
+  const auto& [panic_since, max_panic, delay] = kpa;
+  v1::HistoryPanic out;
+  if (panic_since) {
+    out.set_since_ns(panic_since->nanoseconds());
+  }
+  out.set_most(max_panic);
+  if (delay) {
+    out.set_delays(true);
+    out.set_delay_ns(absl::ToInt64Nanoseconds(delay->window()));
+    out.set_granularity_ns(absl::ToInt64Nanoseconds(delay->granularity()));
+    for (const MaxWindow::Entry& entry : delay->entries()) {
+      v1::HistoryBucket* bucket = out.add_delay();
+      bucket->set_at(entry.bucket);
+      bucket->set_count(entry.value);
+    }
+  }
+  return out;
+}
+
+KpaState ToCore(const v1::HistoryPanic& panic) {
+  KpaState out;
+  if (panic.has_since_ns()) {
+    out.panic_since = InstantOf(panic.since_ns());
+  }
+  out.max_panic = panic.most();
+  if (panic.delays() && panic.granularity_ns() > 0) {
+    std::deque<MaxWindow::Entry> entries;
+    for (const v1::HistoryBucket& bucket : panic.delay()) {
+      entries.push_back({.bucket = bucket.at(), .value = bucket.count()});
+    }
+    out.delay.emplace(absl::Nanoseconds(panic.delay_ns()), absl::Nanoseconds(panic.granularity_ns()),
+                      std::move(entries));
+  }
+  return out;
+}
+
+// What the families other than Drover's own remember.
+void PutFamilies(const ScalingHistory& memory, v1::HistoryMemory& out) {
+  for (const FailedReads& failed : memory.failed_reads) {
+    const auto& [count, last] = failed;
+    v1::HistoryMemory::Step* step = out.add_failed_reads();
+    step->set_value(count);
+    step->set_at_ns(last.nanoseconds());
+  }
+  if (memory.last_pass) {
+    out.set_last_pass_ns(memory.last_pass->nanoseconds());
+  }
+  if (memory.kpa) {
+    *out.mutable_panic() = ToProto(*memory.kpa);
+  }
+  for (const AverageWindow::Bucket& average : memory.kpa_values.buckets()) {
+    v1::HistoryBucket* bucket = out.add_averages();
+    bucket->set_at(average.second);
+    bucket->set_sum(average.sum);
+    bucket->set_count(average.count);
+  }
+  if (memory.zero_since) {
+    out.set_zero_since_ns(memory.zero_since->nanoseconds());
+  }
+}
+
+void TakeFamilies(const v1::HistoryMemory& memory, ScalingHistory& out) {
+  for (const v1::HistoryMemory::Step& step : memory.failed_reads()) {
+    out.failed_reads.push_back({.count = step.value(), .last = InstantOf(step.at_ns())});
+  }
+  if (memory.has_last_pass_ns()) {
+    out.last_pass = InstantOf(memory.last_pass_ns());
+  }
+  if (memory.has_panic()) {
+    out.kpa = ToCore(memory.panic());
+  }
+  std::deque<AverageWindow::Bucket> buckets;
+  for (const v1::HistoryBucket& bucket : memory.averages()) {
+    buckets.push_back({.second = bucket.at(), .sum = bucket.sum(), .count = bucket.count()});
+  }
+  out.kpa_values = AverageWindow(std::move(buckets));
+  if (memory.has_zero_since_ns()) {
+    out.zero_since = InstantOf(memory.zero_since_ns());
+  }
+}
+
 v1::HistoryMemory ToProto(const ScalingHistory& memory) {
-  const auto& [since, count_at_start, recommendations, changes, last_work] = memory;
+  const auto& [since, count_at_start, recommendations, changes, last_work, failed_reads, last_pass, kpa,
+               kpa_values, zero_since] = memory;
   v1::HistoryMemory out;
+  PutFamilies(memory, out);
   out.set_since_ns(since.nanoseconds());
   out.set_count_at_start(count_at_start);
   for (const Recommendation& recommendation : recommendations) {
@@ -140,24 +328,24 @@ v1::HistoryMemory ToProto(const ScalingHistory& memory) {
 
 ScalingHistory ToCore(const v1::HistoryMemory& memory) {
   ScalingHistory out;
-  auto& [since, count_at_start, recommendations, changes, last_work] = out;
-  since = InstantOf(memory.since_ns());
-  count_at_start = memory.count_at_start();
+  TakeFamilies(memory, out);
+  out.since = InstantOf(memory.since_ns());
+  out.count_at_start = memory.count_at_start();
   for (const v1::HistoryMemory::Step& step : memory.recommendations()) {
-    recommendations.push_back({.at = InstantOf(step.at_ns()), .value = step.value()});
+    out.recommendations.push_back({.at = InstantOf(step.at_ns()), .value = step.value()});
   }
   for (const v1::HistoryMemory::Step& step : memory.changes()) {
-    changes.push_back({.at = InstantOf(step.at_ns()), .change = step.value()});
+    out.changes.push_back({.at = InstantOf(step.at_ns()), .change = step.value()});
   }
   if (memory.has_last_work_ns()) {
-    last_work = InstantOf(memory.last_work_ns());
+    out.last_work = InstantOf(memory.last_work_ns());
   }
   return out;
 }
 
 // All but the signals and the spec.
 void PutInput(const DecideInput& input, v1::HistoryRecord& record) {
-  const auto& [now, wall, service, spec, current, ready, signals, paused, pause_down_only, held,
+  const auto& [now, wall, service, spec, current, ready, observed, signals, paused, pause_down_only, held,
                scale_down_blocked, blocked_reason, paused_until, held_until] = input;
   record.set_wall_ns(absl::ToUnixNanos(wall));
   record.set_stack(service.stack);
@@ -170,6 +358,9 @@ void PutInput(const DecideInput& input, v1::HistoryRecord& record) {
   out.set_pause_down_only(pause_down_only);
   out.set_scale_down_blocked(scale_down_blocked);
   out.set_blocked_reason(blocked_reason);
+  if (observed) {
+    out.set_observed(*observed);
+  }
   if (held) {
     out.set_held(*held);
   }
@@ -193,6 +384,9 @@ DecideInput TakeInput(const v1::HistoryRecord& record) {
   out.pause_down_only = in.pause_down_only();
   out.scale_down_blocked = in.scale_down_blocked();
   out.blocked_reason = in.blocked_reason();
+  if (in.has_observed()) {
+    out.observed = in.observed();
+  }
   if (in.has_held()) {
     out.held = in.held();
   }
@@ -270,10 +464,13 @@ v1::HistoryRecord HistoryEncoder::Encode(const Evaluation& evaluation) {
     out.mutable_spec()->ParseFromString(evaluation.spec->source);
     *out.mutable_before() = ToProto(evaluation.before.value_or(ScalingHistory()));
   }
+  known.signals.resize(input.signals.size());
   for (size_t i = 0; i < input.signals.size(); ++i) {
-    if (auto changes = Changes(input.signals[i], full ? nullptr : &known.signals[i], i)) {
+    KnownSignal signal = KnownOf(input.signals[i], input.now);
+    if (auto changes = Changes(signal, full ? nullptr : &known.signals[i], i, input.now)) {
       *out.add_signals() = *std::move(changes);
     }
+    known.signals[i] = std::move(signal);
   }
   out.set_decision_sum(DecisionSum(*evaluation.decision));
   if (full || IsNews(*evaluation.decision, known.told)) {
@@ -281,7 +478,6 @@ v1::HistoryRecord HistoryEncoder::Encode(const Evaluation& evaluation) {
     known.told = *evaluation.decision;
   }
   known.id = evaluation.id;
-  known.signals = input.signals;
   known.spec = evaluation.spec;
   return record;
 }
@@ -311,7 +507,8 @@ std::optional<HistoryDecoder::Decoded> HistoryDecoder::Decode(const v1::HistoryR
     return std::nullopt;
   }
   for (const v1::HistorySignal& changes : in.signals()) {
-    if (changes.index() >= signals_->size() || !Apply(changes, (*signals_)[changes.index()])) {
+    if (changes.index() >= signals_->size() ||
+        !Apply(changes, InstantOf(in.now_ns()), (*signals_)[changes.index()])) {
       signals_.reset();
       return std::nullopt;
     }
@@ -321,7 +518,9 @@ std::optional<HistoryDecoder::Decoded> HistoryDecoder::Decode(const v1::HistoryR
   out.gap = in.gap();
   out.evaluation.id = in.id();
   out.evaluation.input = TakeInput(record);
-  out.evaluation.input.signals = *signals_;
+  for (const KnownSignal& signal : *signals_) {
+    out.evaluation.input.signals.push_back(InputOf(signal, out.evaluation.input.now));
+  }
   out.evaluation.input.spec = spec_.get();
   out.evaluation.spec = spec_;
   if (in.has_before()) {

@@ -19,6 +19,33 @@ uint32_t DecisionSum(const Decision& decision);
 v1::HistoryRecord ToRecord(const Outcome& outcome);
 v1::HistoryRecord ToRecord(const EventRecord& event);
 
+// One replica of a signal, its times as points instead of ages, so that they stay the same.
+struct UsageRow {
+  bool ready = false;
+  bool warming_up = false;
+  std::optional<double> used = {};
+  double reserved = 0;
+  uint32_t phase = 0;
+  bool deleting = false;
+  std::optional<bool> status_ready = {};
+  std::optional<int64_t> started_at = {};  // ns of the controller's clock
+  std::optional<int64_t> changed_at = {};
+  std::optional<int64_t> sampled_at = {};
+  Duration window = {};
+
+  friend bool operator==(const UsageRow&, const UsageRow&) = default;
+};
+
+struct KnownSignal {
+  std::vector<UsageRow> rows = {};
+  std::optional<double> total = {};
+  std::string unknown_reason = {};
+  Duration age = {};
+  std::optional<int64_t> fallback_replicas = {};
+
+  friend bool operator==(const KnownSignal&, const KnownSignal&) = default;
+};
+
 // Remembers per service what the reader will know.
 class HistoryEncoder {
  public:
@@ -34,7 +61,7 @@ class HistoryEncoder {
   struct Known {
     uint64_t id = 0;
     absl::Time whole_at;  // when all of it was last written
-    std::vector<SignalInput> signals;
+    std::vector<KnownSignal> signals;
     std::shared_ptr<const AutoscaleSpec> spec;
     Decision told;  // the last that was written out
   };
@@ -57,7 +84,7 @@ class HistoryDecoder {
 
  private:
   uint64_t id_ = 0;
-  std::optional<std::vector<SignalInput>> signals_;
+  std::optional<std::vector<KnownSignal>> signals_;
   std::shared_ptr<const AutoscaleSpec> spec_;
 };
 

@@ -148,6 +148,39 @@ TEST(ConvertSpecTest, AutoscaleHasTheHpasDefaults) {
   EXPECT_EQ(scale->up.policies[0].amount, 100);
 }
 
+TEST(ConvertSpecTest, EachFamilyHasItsOwnDefaults) {
+  const auto scale = [](const std::string& more) {
+    return *Web("autoscale { min: 1 max: 9 signals { cpu { target_percent: 60 } } " + more + " }").autoscale;
+  };
+  const AutoscaleSpec hpa =
+      scale("policy: 'hpa' scale_down { stabilization { seconds: 60 } tolerance: 0.2 }");
+  EXPECT_EQ(hpa.policy, AutoscaleSpec::Policy::kHpa);
+  EXPECT_EQ(hpa.up.policies.size(), 2U);
+  EXPECT_EQ(hpa.down.stabilization, absl::Seconds(60));
+  EXPECT_EQ(hpa.down.tolerance, 0.2);
+  ASSERT_EQ(hpa.down.policies.size(), 1U);
+  EXPECT_EQ(hpa.down.policies[0].amount, 100);
+  const StackSpec kpa =
+      Core(Stack("autoscale { min: 1 max: 9 policy: 'kpa' signals { queue { queue: 'q' per_replica: 7 } } }",
+                 "queues { name: 'q' kind: REDIS_LIST keys: 'jobs' endpoints { host: 'r' port: 6379 } }"));
+  EXPECT_EQ(kpa.services[0].autoscale->down.stabilization, absl::ZeroDuration());
+  const AutoscaleSpec keda = scale(
+      "policy: 'keda' idle_replicas: 0 fallback { failure_threshold: 2 replicas: 5 "
+      "behavior: CURRENT_REPLICAS_IF_HIGHER }");
+  EXPECT_EQ(keda.idle_replicas, 0);
+  EXPECT_EQ(keda.fallback->behavior, FallbackSpec::Behavior::kCurrentIfHigher);
+}
+
+TEST(ConvertSpecTest, Schedule) {
+  const AutoscaleSpec spec =
+      *Web("autoscale { min: 1 max: 9 signals { schedule { start: '0 8 * * *' end: '0 18 * * *' "
+           "time_zone: 'Europe/Berlin' replicas: 4 } } }")
+           .autoscale;
+  ASSERT_TRUE(spec.signals[0].schedule.has_value());
+  EXPECT_EQ(spec.signals[0].schedule->zone.name(), "Europe/Berlin");
+  EXPECT_EQ(spec.signals[0].schedule->replicas, 4);
+}
+
 TEST(ConvertSpecTest, R4_3_QueueOnAServiceOfTheStackIsMarked) {
   const StackSpec core = Core(Stack("",
                                     "queues { name: 'q' kind: REDIS_LIST keys: 'jobs' "
@@ -222,7 +255,18 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"R7_2_TwoSingletons", "singleton: true replicas: 2", "",
                   "x-singleton can have one replica only"},
         FaultCase{"ZeroWithCpuOnly", "autoscale { max: 2 signals { cpu { target_percent: 5 } } }", "",
-                  "services.web.autoscale.min: 0 needs a queue signal"},
+                  "services.web.autoscale.min: 0 needs a queue or schedule signal"},
+        FaultCase{"UnknownPolicy",
+                  "autoscale { min: 1 max: 2 policy: 'vpa' signals { cpu { target_percent: 5 } } }", "",
+                  "services.web.autoscale.policy: \"vpa\" is unknown; give drover, hpa, kpa or keda"},
+        FaultCase{"ScheduleThatNeverComes",
+                  "autoscale { min: 1 max: 2 signals { schedule { start: '0 0 30 2 *' end: '0 1 * * *' "
+                  "replicas: 2 } } }",
+                  "", "services.web.autoscale.signals[0].schedule.start: \"0 0 30 2 *\" never comes"},
+        FaultCase{
+            "FallbackAboveMax",
+            "autoscale { min: 1 max: 2 fallback { replicas: 3 } signals { cpu { target_percent: 5 } } }", "",
+            "services.web.autoscale.fallback.replicas: must be at most max (2)"},
         FaultCase{"NotBuiltSignal", "autoscale { min: 1 max: 2 signals { in_flight { target: 8 } } }", "",
                   "is not supported by this version"},
         FaultCase{"NotBuiltQueue", "", "queues { name: 'q' kind: CELERY_AMQP }",

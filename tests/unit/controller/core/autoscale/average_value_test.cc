@@ -29,7 +29,7 @@ TEST_P(AverageValueTest, FollowsKeda) {
 }
 
 AverageValueRule Rule(int64_t current, double activation = 0, double tolerance = 0.1) {
-  return {.target = 10, .activation = activation, .tolerance = tolerance, .current = current};
+  return {.target = 10, .activation = activation, .tolerance = {tolerance, tolerance}, .current = current};
 }
 
 INSTANTIATE_TEST_SUITE_P(

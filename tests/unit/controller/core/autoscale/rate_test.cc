@@ -77,13 +77,12 @@ TEST(RateTest, SaysWhenItWidens) {
 }
 
 TEST(RateTest, RemembersChangesForTheLongestPeriod) {
-  AutoscaleSpec spec;
-  spec.up = Rules(Select::kMax, {Replicas(4, 15)});
-  spec.down = Rules(Select::kMax, {Percent(10, 60)});
-  std::deque<ScaleChange> changes = {Aged(60, 1), Aged(59, 2)};
-  RememberChange(changes, {.at = At(kNow), .change = 0}, spec);
+  const Duration longest = LongestPeriod(Rules(Select::kMax, {Replicas(4, 15), Percent(10, 60)}));
+  EXPECT_EQ(longest, absl::Seconds(60));
+  std::deque<ScaleChange> changes = {Aged(61, 1), Aged(60, 2)};
+  RememberChange(changes, {.at = At(kNow), .change = 0}, longest);
   ASSERT_EQ(changes.size(), 1U);
-  RememberChange(changes, {.at = At(kNow), .change = -3}, spec);
+  RememberChange(changes, {.at = At(kNow), .change = -3}, longest);
   ASSERT_EQ(changes.size(), 2U);
   EXPECT_EQ(changes.back().change, -3);
 }

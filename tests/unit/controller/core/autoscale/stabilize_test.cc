@@ -65,6 +65,7 @@ TEST(RememberTest, KeepsOnlyWhatCanStillMatter) {
   for (const auto& [at, value] :
        std::vector<std::pair<int64_t, int64_t>>{{1, 5}, {2, 9}, {3, 9}, {4, 3}, {5, 4}, {6, 4}}) {
     Remember(history, {.at = At(at), .value = value}, absl::Seconds(100));
+    Compact(history);
   }
   std::vector<std::pair<int64_t, int64_t>> kept;
   for (const Recommendation& r : history) {
@@ -73,10 +74,15 @@ TEST(RememberTest, KeepsOnlyWhatCanStillMatter) {
   EXPECT_THAT(kept, testing::ElementsAre(testing::Pair(3, 9), testing::Pair(4, 3), testing::Pair(6, 4)));
 }
 
-TEST(RememberTest, ForgetsWhatIsAsOldAsTheLongestWindow) {
+TEST(RememberTest, ForgetsWhatIsOlderThanTheLongestWindow) {
   std::deque<Recommendation> history;
   Remember(history, {.at = At(0), .value = 9}, absl::Seconds(10));
   Remember(history, {.at = At(10), .value = 1}, absl::Seconds(10));
+  EXPECT_EQ(history.size(), 2U);
+  Remember(history, {.at = At(11), .value = 1}, absl::Seconds(10));
+  EXPECT_EQ(history.size(), 2U);
+  // The newest stays whatever the window.
+  Remember(history, {.at = At(30), .value = 2}, absl::ZeroDuration());
   EXPECT_EQ(history.size(), 1U);
 }
 
@@ -96,6 +102,7 @@ TEST(RememberTest, GivesTheSameAnswersAsTheFullHistory) {
     ASSERT_EQ(a.until, b.until) << t;
     full.push_back({.at = At(t), .value = value});
     Remember(compact, full.back(), absl::Seconds(61));
+    Compact(compact);
     ASSERT_LE(compact.size(), 47U);
   }
 }

@@ -50,7 +50,7 @@ TEST_P(UtilizationTest, FollowsTheHpa) {
 }
 
 UtilizationRule Rule(int64_t current, double target = 60, double tolerance = 0.1) {
-  return {.target = target, .tolerance = tolerance, .current = current};
+  return {.target = target, .tolerance = {tolerance, tolerance}, .current = current};
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -135,10 +135,8 @@ TEST(UtilizationTest, MemoryIsBelievedWhateverTheReadiness) {
   UtilizationRule rule = Rule(3);
   rule.believe_when_ready_only = false;
   EXPECT_EQ(UtilizationWish({Ready(900), NotReady(900), WarmingUp(900)}, rule).wish, 5);
-  const UsageGroups groups = GroupReplicas({Ready(1), NotReady(std::nullopt), Missing()}, false);
-  EXPECT_THAT(groups.ready, testing::ElementsAre(0));
-  EXPECT_THAT(groups.unready, testing::ElementsAre(1));
-  EXPECT_THAT(groups.missing, testing::ElementsAre(2));
+  EXPECT_THAT(GroupReplicas({Ready(1), NotReady(std::nullopt), Missing()}, false),
+              testing::ElementsAre(ReplicaGroup::kReady, ReplicaGroup::kUnready, ReplicaGroup::kMissing));
 }
 
 }  // namespace

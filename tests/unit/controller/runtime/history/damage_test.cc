@@ -25,6 +25,12 @@ TEST(HistoryDamageTest, R12_DamagedRecordsAreSkippedAndReplayStaysRight) {
   ASSERT_FALSE(read.empty());
   EXPECT_LT(read.size(), run.made(kWeb).size());
   EXPECT_GT(run.history().stats().damaged, 0U);
+  Replayer replayer;
+  for (const auto& decoded : read) {
+    const auto decision = replayer.Next(decoded.evaluation);
+    ASSERT_TRUE(decision);
+    EXPECT_EQ(DecisionSum(*decision), decoded.sum);
+  }
 }
 
 TEST(HistoryDamageTest, R12_ADirectoryThatCannotBeMadeStopsNothing) {

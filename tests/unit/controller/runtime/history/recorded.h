@@ -42,7 +42,9 @@ inline const ServiceKey kThumbs = {"shop", "thumbs"};
 
 class RecordedRun {
  public:
-  explicit RecordedRun(FileHistory::Options options = {}) {
+  // `policy`: of both services.
+  explicit RecordedRun(FileHistory::Options options = {}, const std::string& policy = "drover")
+      : policy_(policy) {
     options.directory = dir_.path() + "/history";
     options.now = [this] { return absl::FromUnixNanos(wall_ns_); };
     history_ = std::make_unique<FileHistory>(options);
@@ -109,7 +111,7 @@ class RecordedRun {
 
  private:
   void Apply() {
-    const auto stack = FromText<v1::StackSpec>(R"(
+    auto stack = FromText<v1::StackSpec>(R"(
       name: 'shop'
       services { name: 'web' replicas: 2 container { image: 'web:1' } reserved_cpu_milli: 100
         autoscale { min: 2 max: 20 signals { cpu { target_percent: 60 } }
@@ -122,12 +124,16 @@ class RecordedRun {
     apply.now = cluster_.now();
     apply.wall = cluster_.wall();
     apply.request = RequestId(1);
+    for (v1::ServiceSpec& service : *stack.mutable_services()) {
+      service.mutable_autoscale()->set_policy(policy_);
+    }
     apply.spec = TranslateChecked(stack);
     probe_ = apply.spec.queues.at(0).probe;
     cluster_.Step(apply);
     cluster_.Take();
   }
 
+  const std::string policy_;
   TempDir dir_;
   CoreCluster cluster_;
   std::atomic<int64_t> wall_ns_ = absl::ToUnixNanos(cluster_.wall());  // for the writer's thread

@@ -47,6 +47,19 @@ TEST(HistoryReplayTest, R12_ByteEqualOverManySegmentsAndHands) {
   EXPECT_GT(std::distance(std::filesystem::directory_iterator(run.directory()), {}), 3);
 }
 
+TEST(HistoryReplayTest, R12_ByteEqualForEveryFamilyOfRules) {
+  for (const char* policy : {"hpa", "kpa", "keda"}) {
+    SCOPED_TRACE(policy);
+    FileHistory::Options options;
+    options.segment_bytes = 20'000;
+    RecordedRun run(options, policy);
+    run.Pass(400);
+    ASSERT_GT(run.made(kThumbs).size(), 300U);
+    ExpectSame(run.made(kThumbs), run.ReadBack(kThumbs, absl::InfinitePast()));
+    ExpectSame(run.made(kWeb), run.ReadBack(kWeb, absl::InfinitePast()));
+  }
+}
+
 TEST(HistoryReplayTest, R12_GoesOnAfterARestartOfTheController) {
   RecordedRun run;
   run.Pass(120);
