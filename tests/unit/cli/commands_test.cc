@@ -123,7 +123,7 @@ TEST_F(CommandsTest, WhyAtATimeSaysOfWhen) {
   why.set_note("only means of 10 s are kept of that time");
   why.clear_replicas();
   fake_.Answer("GET /v1/services/shop/web/why", why);
-  const Outcome outcome = Drover({"why", "web", "--at", "2h"});
+  const Outcome outcome = Drover({"why", "shop/web", "--at", "2h"});
   EXPECT_EQ(outcome.code, kOk) << outcome.err;
   ExpectGolden("why_at", outcome.out);
   EXPECT_EQ(fake_.Find("GET /v1/services/shop/web/why").call, "GET /v1/services/shop/web/why?at=2h");
