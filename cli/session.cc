@@ -141,6 +141,7 @@ int Run(const std::vector<std::string>& arguments, Io io) {
   AddStatsVerbs(verbs);
   AddNodeVerbs(verbs);
   AddToolVerbs(verbs);
+  AddSimulateVerb(verbs);
   AddDevVerb(verbs);
   if (const std::string unknown = UnknownVerb(app, arguments); !unknown.empty()) {
     return session.Fail(unknown);

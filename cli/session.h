@@ -133,6 +133,7 @@ void AddStreamVerbs(Verbs verbs);  // events, logs, exec
 void AddStatsVerbs(Verbs verbs);   // stats, top
 void AddNodeVerbs(Verbs verbs);    // node ls, node inspect
 void AddToolVerbs(Verbs verbs);    // version, completion
+void AddSimulateVerb(Verbs verbs);
 void AddDevVerb(Verbs verbs);
 
 // Parses `arguments` (without the program's name) and runs the verb. The exit code.

@@ -105,6 +105,33 @@ void ReadUtilization(const Entry& entry, v1::UtilizationSignal* (v1::SignalSpec:
   }
 }
 
+// The promise: no job waits longer than this.
+void ReadMaxWait(const Entry& entry, const Node& item, v1::SignalSpec* signal, Reading& r) {
+  if (item.Find("queue") == nullptr) {
+    r.faults.Add(entry.mark, "max_wait belongs to a queue; write `queue: NAME` beside it");
+    return;
+  }
+  if (item.Find("per_replica") != nullptr) {
+    r.faults.Add(entry.mark, "the queue has max_wait and per_replica; write one of them");
+    return;
+  }
+  const auto wait = ReadDuration(entry.value, r.faults);
+  if (wait && (*wait < absl::Milliseconds(100) || *wait > absl::Hours(24))) {
+    r.faults.Add(entry.value.mark, "max_wait is out of range; write 100ms to 24h");
+  } else if (wait) {
+    *signal->mutable_queue()->mutable_max_wait() = ToProto(*wait);
+  }
+}
+
+// What is declared once for all services, and named here.
+Key SourceKey(absl::string_view name, Reading& r) {
+  return {name, [&r](const Entry& e) {
+            r.faults.Add(e.mark, absl::StrCat(e.key,
+                                              " is a source; declare it under the top level `x-queues:` and "
+                                              "write `queue: NAME` here"));
+          }};
+}
+
 // A signal is a map with the signal's name as one key; a queue has its rule beside it.
 void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
   v1::SignalSpec* signal = autoscale->add_signals();
@@ -132,9 +159,10 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
   };
   auto later = [&](absl::string_view name) {
     return Key{name, [&](const Entry& e) {
-                 r.faults.Add(e.mark, absl::StrCat(e.key,
-                                                   " is not built yet; write per_replica, the jobs that one "
-                                                   "replica may have waiting"));
+                 r.faults.Add(e.mark,
+                              absl::StrCat(e.key,
+                                           " is not built yet; write max_wait, the longest wait, or "
+                                           "per_replica, the jobs that one replica may have waiting"));
                }};
   };
   ReadMap(
@@ -147,7 +175,7 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
         }},
        of_queue("per_replica", [&](double v) { signal->mutable_queue()->set_per_replica(v); }),
        of_queue("activation", [&](double v) { signal->mutable_queue()->set_activation(v); }),
-       later("max_wait"),
+       {"max_wait", [&](const Entry& e) { ReadMaxWait(e, item, signal, r); }},
        later("total"),
        refused("in_flight"),
        refused("rate"),
@@ -155,7 +183,10 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
        refused("backlog"),
        {"schedule", [&](const Entry& e) { ReadSchedule(e, signal->mutable_schedule(), r); }},
        refused("forecast"),
-       refused("external")},
+       SourceKey("prometheus", r),
+       SourceKey("http", r),
+       SourceKey("external", r),
+       SourceKey("pushed", r)},
       r.faults);
   const Node* queue = item.Find("queue");
   const int named = (item.Find("cpu") != nullptr) + (item.Find("memory") != nullptr) +
@@ -165,7 +196,7 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
   }
   const bool has_rule = item.Find("per_replica") || item.Find("max_wait") || item.Find("total");
   if (queue != nullptr && !has_rule) {
-    r.faults.Add(item.mark, "the queue has no target; write `per_replica: 10` beside it");
+    r.faults.Add(item.mark, "the queue has no target; write `max_wait: 30s` or `per_replica: 10` beside it");
   }
   if (queue != nullptr && signal->has_queue() && r.queues.count(signal->queue().queue()) == 0) {
     r.faults.Add(queue->mark, absl::StrCat("queue \"", signal->queue().queue(),

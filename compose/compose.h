@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "compose/fault.h"
 #include "drover/v1/cluster.pb.h"
 
@@ -40,6 +41,10 @@ using LoadResult = std::variant<Loaded, Refused>;
 
 // Reads files and environment as above; thread-safe, no state is kept.
 LoadResult Load(const LoadOptions& options);
+
+// `text` of a file that holds one x-autoscale mapping, by itself or under that key. The queues that it
+// names need no declaration. InvalidArgument lists every fault, one a line.
+absl::StatusOr<v1::AutoscaleSpec> ReadAutoscaleFile(const std::string& text, const std::string& file);
 
 // The spec for people, with what was derived (ready check, pinning) as comments. Contents of secrets
 // are shown as their hash.

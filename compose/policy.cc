@@ -107,6 +107,9 @@ void CheckPolicy(const Entry& entry, const v1::AutoscaleSpec& autoscale, Reading
   if (const Node* schedule = FindSignal(entry, "schedule"); schedule != nullptr && policy == "hpa") {
     r.faults.Add(schedule->mark, "the HPA has no schedule; write policy: keda or drover");
   }
+  if (const Node* wait = FindSignal(entry, "max_wait"); wait != nullptr && !policy.empty()) {
+    r.faults.Add(wait->mark, "max_wait belongs to policy: drover; write that, or per_replica");
+  }
   const Node* fallback = entry.value.Find("fallback");
   if (fallback != nullptr && (policy == "hpa" || policy == "kpa")) {
     r.faults.Add(fallback->mark,

@@ -1,4 +1,4 @@
-// ps, ls, scale, pause, resume.
+// ps, ls, scale, pause, resume, push.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
@@ -157,6 +157,43 @@ int Resume(const Session& session, const PauseFlags& flags) {
   return ForEach(session, flags.services, "resume", request);
 }
 
+struct PushFlags {
+  std::string metric;
+  double value = 0;
+  std::string unit;
+};
+
+int Push(const Session& session, const PushFlags& flags) {
+  const std::vector<std::string> parts = absl::StrSplit(flags.metric, '/');
+  if (parts.size() != 2 || parts[0].empty() || parts[1].empty()) {
+    return session.Fail(absl::StrCat("\"", flags.metric,
+                                     "\" is no pushed metric; write STACK/NAME, for example shop/emails"));
+  }
+  v1::PushMetricRequest request;
+  request.set_value(flags.value);
+  request.set_unit(flags.unit);
+  v1::ChangeResponse response;
+  const std::string path = absl::StrCat("/v1/metrics/", parts[0], "/", parts[1]);
+  if (const absl::Status status = session.client().Send("POST", path, &request, &response); !status.ok()) {
+    return session.Fail(status);
+  }
+  session.out() << response.message() << "\n";
+  return kOk;
+}
+
+void AddPushVerb(Verbs& verbs) {
+  Session& session = verbs.session();
+  auto push = std::make_shared<PushFlags>();
+  CLI::App* verb =
+      verbs.Add("push", "send the value of a queue that is declared as `pushed: NAME`",
+                "drover push shop/emails 12 --unit mails", [push, &session] { return Push(session, *push); });
+  verb->add_option("STACK/NAME", push->metric, "the stack, and the name under `pushed:`")
+      ->required()
+      ->type_name("");
+  verb->add_option("VALUE", push->value, "0 or more")->required()->type_name("");
+  verb->add_option("--unit", push->unit, "of the value, for people")->type_name("TEXT");
+}
+
 void AddPauseVerbs(Verbs& verbs) {
   Session& session = verbs.session();
   auto pause = std::make_shared<PauseFlags>();
@@ -200,6 +237,7 @@ void AddServiceVerbs(Verbs verbs) {
   verb->add_flag("--forever", scale->forever, "keep the autoscaler off until `resume`")->excludes(hold);
   verb->add_option("--message", scale->message, "why, for the history")->type_name("TEXT");
   AddPauseVerbs(verbs);
+  AddPushVerb(verbs);
 }
 
 }  // namespace drover::cli

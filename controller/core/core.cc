@@ -92,6 +92,8 @@ class Core::Impl {
 
   void Handle(const ResumeService& request) { Operate(request); }
 
+  void Handle(const PushMetric& metric) { replies_.push_back(probes_.Push(metric)); }
+
   void Handle(const StoreHealth& health) {
     if (health.writable == model_.store_writable) {
       return;

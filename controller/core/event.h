@@ -106,6 +106,7 @@ struct QueueReading {
   std::optional<double> held;
   std::optional<double> workers;
   std::optional<Duration> oldest;
+  std::optional<bool> active;  // an external scaler's word on whether there is work; absent: none
   Duration age;
   std::string error;
 };
@@ -247,6 +248,16 @@ struct ResumeService {
   std::string who;
 };
 
+// A worker's own measurement, for queues that are pushed.
+struct PushMetric {
+  Instant now;
+  RequestId request;
+  std::string stack;
+  std::string name;
+  double value = 0;  // finite, 0 or more
+  std::string unit;  // for people
+};
+
 // The store refuses writes, or takes them again (R1.8): between the two nothing new is decided.
 struct StoreHealth {
   Instant now;
@@ -255,6 +266,6 @@ struct StoreHealth {
 };
 
 using Event = std::variant<Tick, NodeConnected, NodeDisconnected, NodeReport, NeedFull, ApplyStack,
-                           RemoveStack, ScaleService, PauseService, ResumeService, StoreHealth>;
+                           RemoveStack, ScaleService, PauseService, ResumeService, PushMetric, StoreHealth>;
 
 }  // namespace drover::controller

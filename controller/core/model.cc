@@ -8,6 +8,9 @@
 namespace drover::controller {
 namespace {
 
+// Start-up times kept between two decisions of a service; more say nothing new.
+constexpr size_t kMostStartups = 64;
+
 // The part of a state that is the controller's own and is stored.
 ReplicaState StoredPart(ReplicaState state) {
   switch (state) {
@@ -207,6 +210,18 @@ void Model::Bind(Replica& replica, Node& node, std::vector<PublishedPort> ports)
   SetState(replica, ReplicaState::kAssigned);
 }
 
+void Model::NoteStartup(Replica& replica) {
+  if (!replica.assigned_since) {
+    return;
+  }
+  Service* service = FindService(replica.record.service);
+  if (service != nullptr && service->spec != nullptr &&
+      service->spec->spec_hash == replica.record.spec_hash && service->startups.size() < kMostStartups) {
+    service->startups.push_back(now - *replica.assigned_since);
+  }
+  replica.assigned_since.reset();
+}
+
 void Model::SetState(Replica& replica, ReplicaState to) {
   const ReplicaState from = replica.state;
   if (from == to) {
@@ -219,8 +234,12 @@ void Model::SetState(Replica& replica, ReplicaState to) {
     replica.was_ready = true;
     replica.ever_ready = true;
     replica.ready_since = now;
+    NoteStartup(replica);
   } else if (to != ReplicaState::kRunning && to != ReplicaState::kDraining) {
     replica.was_ready = false;
+  }
+  if (to == ReplicaState::kAssigned) {
+    replica.assigned_since = now;
   }
   if (to == ReplicaState::kDraining) {
     replica.drain_since = now;

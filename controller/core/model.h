@@ -39,9 +39,10 @@ struct Replica {
   std::optional<ReplicaSample> sample;
   Instant sampled;  // when the sample was measured, on our clock (R2.2)
   ReplicaDetail detail;
-  bool was_ready = false;   // since its process last started
-  bool ever_ready = false;  // an edge may hold it
-  Instant ready_since;      // valid while ready
+  bool was_ready = false;                 // since its process last started
+  bool ever_ready = false;                // an edge may hold it
+  Instant ready_since;                    // valid while ready
+  std::optional<Instant> assigned_since;  // by this process, until it is ready for the first time
   // Revision of the assignment that first carried it in its present list; 0: not sent yet (R1.5).
   Revision ordered;
   std::string waiting;     // pending: why no node takes it
@@ -74,6 +75,7 @@ struct Service {
   std::optional<Instant> evaluated;             // last call of Decide
   bool input_changed = true;
   std::optional<Instant> decide_due;
+  std::vector<Duration> startups;  // from assigned to ready, since the last call; of the present revision
 
   uint32_t failures = 0;             // in a row
   Instant retry_at;                  // no new replica before, after failures
@@ -312,6 +314,7 @@ class Model {
  private:
   void Load(const StoredState& stored);
   void Index(Replica& replica);
+  void NoteStartup(Replica& replica);
 
   Prng prng_;
   uint32_t event_count_ = 0;

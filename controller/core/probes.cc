@@ -4,11 +4,11 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace drover::controller {
 namespace {
 
-constexpr Duration kInterval = absl::Milliseconds(100);
 constexpr Duration kSilence = absl::Seconds(2);  // R4.3
 // Terms of one controller life start above those of all earlier ones.
 constexpr int kTermBits = 24;
@@ -49,7 +49,8 @@ const Replica* HostReplica(const Model& model, const std::string& stack, const Q
 
 bool SameProbe(const Probe& a, const Probe& b) {
   return a.handle == b.handle && a.term == b.term && a.probe == b.probe && a.host == b.host &&
-         a.port == b.port && a.notify_above == b.notify_above && a.standby == b.standby;
+         a.port == b.port && a.interval == b.interval && a.notify_above == b.notify_above &&
+         a.standby == b.standby;
 }
 
 }  // namespace
@@ -76,20 +77,73 @@ void Probes::Fold(const Node& node, const NodeReport& report, Duration excess) {
     state.reading_term = reading.term;
     state.measured = report.now - excess - reading.age;
     state.reading = reading;
-    for (auto it = model_.services.lower_bound({key->second.first, ""});
-         it != model_.services.end() && it->first.stack == key->second.first; ++it) {
-      Service& service = it->second;
-      if (!service.spec || !service.spec->autoscale) {
-        continue;
-      }
-      for (const SignalSpec& signal : service.spec->autoscale->signals) {
-        if (signal.kind == SignalSpec::Kind::kQueue && signal.queue == key->second.second) {
-          service.input_changed = true;
-          model_.ReviewService(service.key);
-        }
+    InputChanged(key->second);
+  }
+}
+
+void Probes::InputChanged(const Key& key) {
+  for (auto it = model_.services.lower_bound({key.first, ""});
+       it != model_.services.end() && it->first.stack == key.first; ++it) {
+    Service& service = it->second;
+    if (!service.spec || !service.spec->autoscale) {
+      continue;
+    }
+    for (const SignalSpec& signal : service.spec->autoscale->signals) {
+      if (signal.kind == SignalSpec::Kind::kQueue && signal.queue == key.second) {
+        service.input_changed = true;
+        model_.ReviewService(service.key);
       }
     }
   }
+}
+
+QueueState& Probes::StateOf(const Key& key, const QueueSpec& spec) {
+  QueueState& state = queues_[key];
+  if (state.handle == 0) {
+    state.handle = next_handle_++;
+    by_handle_[state.handle] = key;
+  }
+  if (state.spec != spec) {
+    state.reading.reset();
+    state.spec = spec;
+  }
+  return state;
+}
+
+Reply Probes::Push(const PushMetric& metric) {
+  Reply reply;
+  reply.request = metric.request;
+  const auto stack = model_.stacks.find(metric.stack);
+  if (stack == model_.stacks.end() || stack->second.record.removing) {
+    reply.status = absl::NotFoundError(absl::StrCat("no stack \"", metric.stack, "\""));
+    return reply;
+  }
+  std::set<std::string> declared;
+  for (const QueueSpec& spec : stack->second.record.spec.queues) {
+    if (spec.pushed == metric.name) {
+      const Key key = {metric.stack, spec.name};
+      QueueState& state = StateOf(key, spec);
+      state.reading.emplace().ready = metric.value;
+      state.measured = model_.now;
+      InputChanged(key);
+      reply.message = absl::StrCat(metric.stack, "/", metric.name, " is ", metric.value,
+                                   metric.unit.empty() ? "" : " ", metric.unit);
+    }
+    if (!spec.pushed.empty()) {
+      declared.insert(spec.pushed);
+    }
+  }
+  if (reply.message.empty()) {
+    reply.status = absl::NotFoundError(absl::StrCat(
+        "stack ", metric.stack, " has no queue with `pushed: ", metric.name, "` under x-queues; it has ",
+        declared.empty() ? "none that is pushed" : absl::StrJoin(declared, ", ")));
+  }
+  return reply;
+}
+
+Duration Probes::SilenceOf(const QueueSpec& spec) {
+  // The first word comes when the first read is over.
+  return kSilence + std::max(spec.timeout - absl::Seconds(1), absl::ZeroDuration());
 }
 
 std::vector<NodeId> Probes::Eligible(const Key& key, const QueueSpec& spec) const {
@@ -117,7 +171,7 @@ std::vector<NodeId> Probes::Eligible(const Key& key, const QueueSpec& spec) cons
   return eligible;
 }
 
-void Probes::Promote(const Key& key, QueueState& state, const NodeId& to, const char* why) {
+void Probes::Promote(const Key& key, QueueState& state, const NodeId& to, const std::string& why) {
   const bool first = state.primary.value().empty() && state.term == 0;
   state.term = state.term == 0 ? (model_.epoch.value() << kTermBits) + 1 : state.term + 1;
   state.primary = to;
@@ -152,10 +206,12 @@ void Probes::ReviewQueue(const Key& key, std::set<NodeId>& touched) {
     }
     return;
   }
-  QueueState& state = queues_[key];
-  if (state.handle == 0) {
-    state.handle = next_handle_++;
-    by_handle_[state.handle] = key;
+  QueueState& state = StateOf(key, *spec);
+  if (!spec->pushed.empty()) {
+    release(state.primary);
+    release(state.standby);
+    state.primary = state.standby = NodeId();
+    return;
   }
   const std::vector<NodeId> eligible = Eligible(key, *spec);
   const auto is_eligible = [&](const NodeId& id) {
@@ -176,7 +232,7 @@ void Probes::ReviewQueue(const Key& key, std::set<NodeId>& touched) {
   if (!is_eligible(state.standby)) {
     state.standby = NodeId();
   }
-  const bool silent = model_.now - state.heard.value_or(state.promoted) >= kSilence;
+  const bool silent = model_.now - state.heard.value_or(state.promoted) >= SilenceOf(*spec);
   if (!is_eligible(state.primary)) {
     const NodeId next = !state.standby.value().empty() ? state.standby : pick(state.primary);
     if (!next.value().empty()) {
@@ -186,7 +242,7 @@ void Probes::ReviewQueue(const Key& key, std::set<NodeId>& touched) {
     }
   } else if (silent && eligible.size() > 1) {
     Promote(key, state, !state.standby.value().empty() ? state.standby : pick(state.primary),
-            "the former node was silent for 2 s");
+            absl::StrCat("the former node was silent for ", absl::FormatDuration(SilenceOf(*spec))));
     state.standby = NodeId();
   }
   if (state.standby.value().empty() || state.standby == state.primary) {
@@ -199,9 +255,9 @@ void Probes::ReviewQueue(const Key& key, std::set<NodeId>& touched) {
     }
   }
   if (!state.primary.value().empty()) {
-    const Instant due = state.heard.value_or(state.promoted) + kSilence;
+    const Instant due = state.heard.value_or(state.promoted) + SilenceOf(*spec);
     model_.WakeAt({TimerKey::Kind::kQueue, key.first, key.second},
-                  due > model_.now ? due : model_.now + kSilence);
+                  due > model_.now ? due : model_.now + SilenceOf(*spec));
   }
 }
 
@@ -244,7 +300,7 @@ void Probes::Send(Node& node, std::vector<Order>& orders) {
       probe.host = host != nullptr ? host->detail.address : "";
       probe.port = spec.host_port;
     }
-    probe.interval = kInterval;
+    probe.interval = spec.interval;
     probe.notify_above = NotifyAbove(key);
     probe.standby = node.record.id != state.primary;
     probes.push_back(std::move(probe));

@@ -1,5 +1,5 @@
 // Who measures which queue (R4.3): a primary and, with two eligible nodes, a standby; the newest term
-// wins; promotion after 2 s of silence. Keeps the newest reading of each queue.
+// wins; promotion after 2 s of silence. Keeps the newest reading of each queue, measured or pushed.
 #pragma once
 
 #include <map>
@@ -12,6 +12,7 @@
 namespace drover::controller {
 
 struct QueueState {
+  QueueSpec spec;
   uint32_t handle = 0;
   uint64_t term = 0;
   NodeId primary;  // empty: no eligible node
@@ -30,6 +31,9 @@ class Probes {
   // Readings of one report; services that scale on those queues are reviewed.
   void Fold(const Node& node, const NodeReport& report, Duration excess);
 
+  // NotFound when the stack declares no queue of that name as pushed.
+  Reply Push(const PushMetric& metric);
+
   // Chooses who measures, for queues with news; nodes whose list changed get a ProbeAssignment.
   void Review(std::vector<Order>& orders);
 
@@ -40,8 +44,14 @@ class Probes {
   using Key = std::pair<std::string, std::string>;
 
   void ReviewQueue(const Key& key, std::set<NodeId>& touched);
+  // The state of a queue that is declared, made when it is new; a reading of another source is dropped.
+  QueueState& StateOf(const Key& key, const QueueSpec& spec);
+  // Services that scale on it are reviewed.
+  void InputChanged(const Key& key);
+  // A primary that has said nothing for so long has fallen silent.
+  static Duration SilenceOf(const QueueSpec& spec);
   std::vector<NodeId> Eligible(const Key& key, const QueueSpec& spec) const;
-  void Promote(const Key& key, QueueState& state, const NodeId& to, const char* why);
+  void Promote(const Key& key, QueueState& state, const NodeId& to, const std::string& why);
   double NotifyAbove(const Key& key) const;
   void Send(Node& node, std::vector<Order>& orders);
 

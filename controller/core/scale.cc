@@ -1,6 +1,7 @@
 #include "controller/core/scale.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "controller/core/signals.h"
@@ -109,6 +110,7 @@ void ReviewDesired(Model& model, const Probes& probes, Service& service) {
   service.evaluated = model.now;
   std::optional<Instant> next_change;
   DecideInput input = MakeInput(model, probes, service, &next_change);
+  service.startups.clear();
   Evaluation evaluation;
   evaluation.before = service.history;
   DecideResult result = Decide(input, std::move(service.history));
@@ -140,6 +142,7 @@ DecideInput MakeInput(const Model& model, const Probes& probes, const Service& s
     input.ready += state == ReplicaState::kReady ? 1 : 0;
     observed += IsActive(state) ? 1 : 0;
   }
+  input.startups = service.startups;
   input.observed = observed;
   input.signals = MakeSignals(model, probes, service, next_change);
   input.paused = service.record.paused && !service.record.pause_down_only;

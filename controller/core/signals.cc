@@ -63,31 +63,74 @@ SignalInput Utilization(const Model& model, const Service& service, bool cpu, Du
   return input;
 }
 
+std::string AgeText(Duration age) { return absl::FormatDuration(absl::Trunc(age, absl::Milliseconds(100))); }
+
+// What of the reading counts as work. An external scaler's IsActive decides about zero, as in KEDA: without
+// it the value is that of none, with it of some.
+double TotalOf(const QueueReading& reading, const SignalSpec& signal, int64_t min) {
+  const double total = *reading.ready + reading.held.value_or(0);
+  if (!reading.active.has_value() || min > 0) {
+    return total;
+  }
+  return *reading.active ? std::max(total, signal.activation + 1) : 0;
+}
+
+// Absent: the value counts. Else why it does not.
+std::optional<std::string> WhyUnknown(const Model& model, const QueueState& state, Duration fresh_for) {
+  if (!state.spec.pushed.empty()) {
+    if (!state.reading) {
+      return absl::StrCat("never pushed since the controller started; POST /v1/metrics/STACK/",
+                          state.spec.pushed);
+    }
+    const Duration age = model.now - state.measured;
+    return age <= fresh_for
+               ? std::nullopt
+               : std::optional(absl::StrCat("last pushed ", AgeText(age), " ago; push it at least every ",
+                                            absl::FormatDuration(fresh_for), " (stale_after)"));
+  }
+  if (state.primary.value().empty()) {
+    return "no node can measure it";
+  }
+  if (!state.reading) {
+    return absl::StrCat("not measured yet by ", model.NodeName(state.primary));
+  }
+  if (!state.reading->ready) {
+    return state.reading->error;
+  }
+  const Duration age = model.now - state.measured;
+  return age <= fresh_for ? std::nullopt
+                          : std::optional(absl::StrCat("last measured ", AgeText(age), " ago by ",
+                                                       model.NodeName(state.primary)));
+}
+
 SignalInput Queue(const Model& model, const Probes& probes, const Service& service, const SignalSpec& signal,
-                  Duration fresh_for, std::optional<Instant>* next_change) {
+                  std::optional<Instant>* next_change) {
   SignalInput input;
   const QueueState* state = probes.Find(service.key.stack, signal.queue);
-  if (state == nullptr || state->primary.value().empty()) {
+  if (state == nullptr) {
     input.unknown_reason = "no node can measure it";
     return input;
   }
-  if (!state->reading) {
-    input.unknown_reason = absl::StrCat("not measured yet by ", model.NodeName(state->primary));
-    return input;
+  const AutoscaleSpec& spec = *service.spec->autoscale;
+  const QueueSpec& queue = state->spec;
+  const Duration fresh_for =
+      !queue.pushed.empty()
+          ? queue.stale_after
+          : FreshFor(std::max({spec.interval, model.options.report_interval, queue.interval, queue.timeout}));
+  if (state->reading) {
+    input.age = model.now - state->measured;
   }
-  input.age = model.now - state->measured;
-  if (input.age > fresh_for) {
-    input.unknown_reason =
-        absl::StrCat("last measured ", absl::FormatDuration(absl::Trunc(input.age, absl::Milliseconds(100))),
-                     " ago by ", model.NodeName(state->primary));
+  if (std::optional<std::string> why = WhyUnknown(model, *state, fresh_for)) {
+    input.unknown_reason = *std::move(why);
     return input;
   }
   BringForward(next_change, state->measured + fresh_for + absl::Milliseconds(1));
-  if (!state->reading->ready) {
-    input.unknown_reason = state->reading->error;
-    return input;
-  }
-  input.total = *state->reading->ready + state->reading->held.value_or(0);
+  input.total = TotalOf(*state->reading, signal, spec.min);
+  input.load = WaitingLoad{.waiting = *input.total - state->reading->held.value_or(0),
+                           .running = state->reading->held,
+                           .arrivals = std::nullopt,
+                           .completions = std::nullopt,
+                           .oldest = state->reading->oldest};
   return input;
 }
 
@@ -109,7 +152,7 @@ std::vector<SignalInput> MakeSignals(const Model& model, const Probes& probes, c
         inputs.push_back(Utilization(model, service, /*cpu=*/false, fresh_for, next_change));
         break;
       case SignalSpec::Kind::kQueue:
-        inputs.push_back(Queue(model, probes, service, signal, fresh_for, next_change));
+        inputs.push_back(Queue(model, probes, service, signal, next_change));
         break;
       case SignalSpec::Kind::kSchedule:
         inputs.push_back({});  // by the wall clock alone

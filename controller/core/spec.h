@@ -47,6 +47,7 @@ struct SignalSpec {
   double target = 0;                          // cpu, memory: percent of the reservation; others: per replica
   double activation = 0;                      // shared ones: from zero only above this total
   std::optional<ScheduleSpec> schedule = {};  // kSchedule
+  std::optional<Duration> max_wait = {};      // kQueue: the promise, instead of `target`
 
   friend bool operator==(const SignalSpec&, const SignalSpec&) = default;
 };
@@ -169,6 +170,10 @@ struct QueueSpec {
   std::string probe;         // serialized drover.v1.QueueSpec, for agents
   std::string host_service;  // set when the host is a service of the stack (R4.3); else empty
   uint32_t host_port = 0;    // container port of that service
+  Duration interval = absl::Milliseconds(100);  // between two reads
+  Duration timeout = absl::Seconds(1);          // of one read
+  std::string pushed = {};                      // the name under which it is pushed; empty: agents read it
+  Duration stale_after = absl::Seconds(60);     // a pushed value is believed up to this age
 
   friend bool operator==(const QueueSpec&, const QueueSpec&) = default;
 };

@@ -35,7 +35,9 @@ absl::StatusOr<StackSpec> ToCore(const v1::StackSpec& spec);
 
 // The translation alone, for a spec that was accepted before (possibly by an older version).
 StackSpec TranslateChecked(const v1::StackSpec& spec);
-AutoscaleSpec ToCore(const v1::AutoscaleSpec& scale);
+
+// One service's scaling, for a spec that was accepted before.
+AutoscaleSpec ToCore(const v1::AutoscaleSpec& spec);
 
 // The spec that `source` (StackSpec::source, StackView::source) holds, without secrets' content; for
 // showing to people. DataLoss when it can't be parsed.

@@ -61,6 +61,9 @@ SignalSpec Translate(const v1::SignalSpec& signal) {
       out.queue = signal.queue().queue();
       out.target = signal.queue().per_replica();
       out.activation = signal.queue().activation();
+      if (signal.queue().has_max_wait()) {
+        out.max_wait = ToCore(signal.queue().max_wait());
+      }
       break;
     case v1::SignalSpec::kInFlight:
       out.kind = SignalSpec::Kind::kInFlight;
@@ -123,6 +126,14 @@ ScalingRules Translate(const v1::ScalingBehavior& behavior, const ScalingRules& 
   return out;
 }
 
+// A promise knows itself how long to keep what: no window unless one is written.
+ScalingRules DroverDefaultDown(const std::vector<SignalSpec>& signals) {
+  const bool only_promises = std::all_of(signals.begin(), signals.end(), [](const SignalSpec& signal) {
+    return signal.max_wait || signal.schedule;
+  });
+  return only_promises ? ScalingRules() : AutoscaleSpec().down;
+}
+
 AutoscaleSpec Translate(const v1::AutoscaleSpec& scale) {
   AutoscaleSpec out;
   out.min = scale.min();
@@ -136,7 +147,7 @@ AutoscaleSpec Translate(const v1::AutoscaleSpec& scale) {
   // The KPA has no window unless one is written; that is its scale-down delay.
   out.down = Translate(scale.scale_down(), hpa                          ? HpaDefaultDown()
                                            : out.policy == Policy::kKpa ? ScalingRules()
-                                                                        : AutoscaleSpec().down);
+                                                                        : DroverDefaultDown(out.signals));
   if (scale.has_fallback()) {
     out.fallback = Translate(scale.fallback());
   }
@@ -310,8 +321,6 @@ void TranslateResources(const v1::ServiceSpec& service, ServiceSpec& out) {
 
 }  // namespace
 
-AutoscaleSpec ToCore(const v1::AutoscaleSpec& scale) { return Translate(scale); }
-
 bool OnOwnHost(const v1::PortSpec& port) {
   return port.host_mode() || absl::StartsWith(port.host_ip(), "127.") || port.host_ip() == "::1";
 }
@@ -356,5 +365,7 @@ ServiceSpec TranslateService(const v1::ServiceSpec& service, const v1::StackSpec
   }
   return out;
 }
+
+AutoscaleSpec ToCore(const v1::AutoscaleSpec& spec) { return Translate(spec); }
 
 }  // namespace drover::controller

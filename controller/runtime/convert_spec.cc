@@ -16,10 +16,50 @@
 namespace drover::controller {
 namespace {
 
+// A scrape that Prometheus answers from is seldom younger than some seconds; the others are asked for what
+// they know now.
+Duration IntervalOf(const v1::QueueSpec& queue) {
+  if (queue.has_interval()) {
+    return ToCore(queue.interval());
+  }
+  switch (queue.kind()) {
+    case v1::QueueSpec::PROMETHEUS:
+      return absl::Seconds(5);
+    case v1::QueueSpec::HTTP_JSON:
+    case v1::QueueSpec::EXTERNAL:
+      return absl::Seconds(1);
+    default:
+      return absl::Milliseconds(100);
+  }
+}
+
+Duration TimeoutOf(const v1::QueueSpec& queue) {
+  if (queue.has_timeout()) {
+    return ToCore(queue.timeout());
+  }
+  switch (queue.kind()) {
+    case v1::QueueSpec::PROMETHEUS:
+    case v1::QueueSpec::HTTP_JSON:
+    case v1::QueueSpec::EXTERNAL:
+      return absl::Seconds(2);
+    default:
+      return absl::Seconds(1);
+  }
+}
+
 QueueSpec Translate(const v1::QueueSpec& queue, const v1::StackSpec& stack) {
   QueueSpec out;
   out.name = queue.name();
-  out.probe = Deterministic(queue);
+  out.interval = IntervalOf(queue);
+  out.timeout = TimeoutOf(queue);
+  if (queue.kind() == v1::QueueSpec::PUSHED) {
+    out.pushed = queue.pushed();
+    out.stale_after = queue.has_stale_after() ? ToCore(queue.stale_after()) : out.stale_after;
+    return out;
+  }
+  v1::QueueSpec probe = queue;
+  *probe.mutable_timeout() = ToProto(out.timeout);
+  out.probe = Deterministic(probe);
   for (const v1::Endpoint& endpoint : queue.endpoints()) {
     const bool own = std::any_of(stack.services().begin(), stack.services().end(),
                                  [&](const v1::ServiceSpec& s) { return s.name() == endpoint.host(); });

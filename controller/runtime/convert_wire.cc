@@ -170,6 +170,9 @@ QueueReading ToCore(const v1::QueueSample& sample, Faults& faults) {
     return out;
   }
   out.ready = sample.ready();
+  if (sample.has_active()) {
+    out.active = sample.active();
+  }
   if (sample.has_held() && usable(sample.held())) {
     out.held = sample.held();
   }

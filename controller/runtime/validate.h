@@ -25,6 +25,9 @@ void ContainerFaults(const v1::StackSpec& spec, const v1::ServiceSpec& service, 
 // replicas.
 void PolicyFaults(const v1::AutoscaleSpec& scale, const std::string& path, std::vector<std::string>& faults);
 
+// The part for x-queues, but for the uniqueness of their names.
+void QueueFaults(const v1::StackSpec& spec, std::vector<std::string>& faults);
+
 // False when seconds and nanos are out of range, of different sign, or negative.
 bool IsUsableDuration(const google::protobuf::Duration& duration);
 

@@ -45,6 +45,10 @@ void PolicyFaults(const v1::AutoscaleSpec& scale, const std::string& path, Fault
     Add(faults, path + ".signals", "the KPA counts by one queue signal alone; give that, or another policy");
   }
   for (int i = 0; i < scale.signals_size(); ++i) {
+    if (scale.signals(i).queue().has_max_wait() && !policy.empty() && policy != "drover") {
+      Add(faults, absl::StrCat(path, ".signals[", i, "].queue.maxWait"),
+          "belongs to policy drover; give perReplica, or that policy");
+    }
     if (scale.signals(i).has_schedule()) {
       const std::string at = absl::StrCat(path, ".signals[", i, "].schedule");
       CheckSchedule(scale.signals(i).schedule(), scale.max(), at, faults);

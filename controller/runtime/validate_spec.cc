@@ -58,46 +58,6 @@ void CheckUnique(const List& list, absl::string_view what, Faults& faults) {
   }
 }
 
-void CheckQueues(const v1::StackSpec& spec, Faults& faults) {
-  CheckUnique(spec.queues(), "queues", faults);
-  for (int i = 0; i < spec.queues_size(); ++i) {
-    const v1::QueueSpec& queue = spec.queues(i);
-    const std::string path = PathOf("queues", i, queue.name());
-    switch (queue.kind()) {
-      case v1::QueueSpec::REDIS_LIST:
-      case v1::QueueSpec::CELERY_REDIS:
-      case v1::QueueSpec::RQ:
-        break;
-      case v1::QueueSpec::KIND_UNSPECIFIED:
-        Add(faults, path + ".kind", "is missing; give REDIS_LIST, CELERY_REDIS or RQ");
-        continue;
-      default:
-        Add(faults, path + ".kind",
-            absl::StrCat(v1::QueueSpec::Kind_Name(queue.kind()),
-                         " is not supported; this version reads REDIS_LIST, CELERY_REDIS and RQ"));
-        continue;
-    }
-    if (queue.endpoints().empty()) {
-      Add(faults, path + ".endpoints", "is empty; give at least one host and port");
-    }
-    for (int k = 0; k < queue.endpoints_size(); ++k) {
-      const std::string endpoint = absl::StrCat(path, ".endpoints[", k, "]");
-      if (queue.endpoints(k).host().empty()) {
-        Add(faults, endpoint + ".host", "is empty; give a host name or address");
-      }
-      if (!IsPort(queue.endpoints(k).port())) {
-        Add(faults, endpoint + ".port", "must be 1 to 65535");
-      }
-    }
-    if (queue.keys().empty()) {
-      Add(faults, path + ".keys", "is empty; name at least one list or queue");
-    }
-    if (!queue.password_file().empty() && !absl::StartsWith(queue.password_file(), "/")) {
-      Add(faults, path + ".passwordFile", "must be an absolute path on the node that measures");
-    }
-  }
-}
-
 void CheckFiles(const v1::StackSpec& spec, Faults& faults) {
   CheckUnique(spec.files(), "files", faults);
   for (int i = 0; i < spec.files_size(); ++i) {
@@ -153,6 +113,16 @@ void CheckBehavior(const v1::ScalingBehavior& behavior, const std::string& path,
   }
 }
 
+void CheckMaxWait(const v1::QueueSignal& queue, const std::string& path, Faults& faults) {
+  const Duration wait = ToCore(queue.max_wait());
+  if (!IsUsableDuration(queue.max_wait()) || wait < absl::Milliseconds(100) || wait > absl::Hours(24)) {
+    Add(faults, path + ".maxWait", "must be 100 ms to 24 h");
+  }
+  if (queue.per_replica() != 0) {
+    Add(faults, path, "has perReplica and maxWait; give one of them");
+  }
+}
+
 void CheckSignal(const v1::StackSpec& spec, const v1::SignalSpec& signal, const std::string& path,
                  Faults& faults) {
   const auto positive = [&](double target, absl::string_view field) {
@@ -172,13 +142,14 @@ void CheckSignal(const v1::StackSpec& spec, const v1::SignalSpec& signal, const 
         Add(faults, path + ".queue.queue",
             absl::StrCat("no queue \"", queue.queue(), "\" in queues; name one of them"));
       }
-      if (queue.total() != 0 || queue.has_max_wait()) {
-        Add(faults, path + ".queue", "total and maxWait are not supported by this version; use perReplica");
+      if (queue.total() != 0) {
+        Add(faults, path + ".queue", "total is not supported by this version; use perReplica or maxWait");
       }
       if (!(queue.activation() >= 0)) {
         Add(faults, path + ".queue.activation", "must not be negative");
       }
-      return positive(queue.per_replica(), "queue.perReplica");
+      return queue.has_max_wait() ? CheckMaxWait(queue, path + ".queue", faults)
+                                  : positive(queue.per_replica(), "queue.perReplica");
     }
     case v1::SignalSpec::kSchedule:
       return;  // PolicyFaults
@@ -461,7 +432,8 @@ std::vector<std::string> SpecFaults(const v1::StackSpec& spec) {
     Add(faults, "services", "is empty; a stack has at least one service");
   }
   CheckUnique(spec.services(), "services", faults);
-  CheckQueues(spec, faults);
+  CheckUnique(spec.queues(), "queues", faults);
+  QueueFaults(spec, faults);
   CheckVolumesAndNetworks(spec, faults);
   CheckFiles(spec, faults);
   Listeners listeners;

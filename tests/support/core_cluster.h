@@ -71,6 +71,7 @@ struct FakeAgent {
   std::map<ReplicaId, int64_t> in_flight;
   int64_t mass_refusals = 0;            // R1.4: assignments refused
   std::map<std::string, double> depth;  // by the queue's probe text
+  std::map<std::string, double> held;   // jobs in hand; absent: the source does not say
   std::vector<FoundReplica> foreign;    // containers with a drover label from elsewhere
 };
 

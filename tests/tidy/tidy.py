@@ -28,14 +28,16 @@ INCLUDE_RULES = [
     ("controller/config/", ["common/", "controller/core/", "controller/config/"], r"absl/.*|yaml-cpp/.*|nlohmann/.*"),
     ("agent/config/", ["common/", "agent/core/", "agent/config/"], r"absl/.*|yaml-cpp/.*|nlohmann/.*"),
     ("controller/", ["common/", "controller/", "compose/", "drover/v1/"], None),
-    ("agent/", ["common/", "agent/", "drover/v1/"], None),
+    ("agent/", ["common/", "agent/", "drover/v1/", "externalscaler/"], None),
     ("compose/", ["common/", "compose/", "drover/v1/"], r"absl/.*|yaml-cpp/.*|google/protobuf/.*|nlohmann/.*|openssl/.*"),
+    ("simulate/", ["common/", "controller/core/", "simulate/"], r"absl/.*|nlohmann/.*"),
     ("cli/history.", ["common/", "cli/", "controller/core/", "controller/runtime/history/records.h", "drover/v1/"], None),
-    ("cli/", ["common/", "compose/", "cli/", "drover/v1/"], None),
+    ("cli/", ["common/", "compose/", "cli/", "simulate/", "drover/v1/", "controller/runtime/convert.h"], None),
     ("deploy/examples/", ["deploy/examples/"], r"$^"),
     ("tests/", None, None),
 ]
-OURS = ("common/", "controller/", "agent/", "compose/", "cli/", "drover/v1/", "deploy/", "tests/")
+OURS = ("common/", "controller/", "agent/", "compose/", "cli/", "simulate/", "drover/v1/", "externalscaler/", "deploy/",
+        "tests/")
 
 # In core: pattern, what to use instead, why.
 BANNED_IN_CORE = [

@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "agent/runtime/sensors/redis_probe.h"
+#include "agent/runtime/sensors/queue_source.h"
 
 namespace drover::agent {
 namespace {
@@ -18,8 +18,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr auto kDefaultInterval = std::chrono::milliseconds(100);
-// A broker that refuses is asked again no faster than this, whatever the interval.
-constexpr auto kRetryPause = std::chrono::milliseconds(500);
+// What fails is asked again after a pause that doubles, whatever the interval, up to the longer of the
+// longest pause and two intervals.
+constexpr auto kFirstPause = std::chrono::milliseconds(500);
+constexpr auto kLongestPause = std::chrono::milliseconds(2000);
 
 // One probe with its newest reading.
 struct Entry {
@@ -28,6 +30,7 @@ struct Entry {
   bool read = false;
   QueueReading last;
   Clock::time_point read_at;
+  std::chrono::milliseconds pause{0};  // after the newest failure
 };
 
 std::chrono::milliseconds IntervalOf(const v1::Probe& probe) {
@@ -46,22 +49,10 @@ bool IsNews(const v1::Probe& probe, bool had, const QueueReading& before, const 
   if (!after.known()) {
     return false;
   }
-  const bool work = *before.ready <= 0 && *after.ready > 0;
+  const double was = *before.ready + before.held.value_or(0);
+  const double is = *after.ready + after.held.value_or(0);
   const double limit = probe.notify_above();
-  return work || (limit > 0 && *before.ready <= limit && *after.ready > limit);
-}
-
-// Empty: this kind is measured. Else why not.
-std::string Unsupported(const v1::QueueSpec& queue) {
-  if (queue.kind() == v1::QueueSpec::REDIS_LIST) {
-    return {};
-  }
-  return absl::StrCat("queue ", queue.name(), ": kind ", v1::QueueSpec::Kind_Name(queue.kind()),
-                      " is not measured by this version of the agent");
-}
-
-std::string ServerKey(const v1::Probe& probe) {
-  return Unsupported(probe.queue()).empty() ? RedisServerKey(probe.queue()) : "unsupported";
+  return (was <= 0 && is > 0) || (limit > 0 && was <= limit && is > limit) || before.active != after.active;
 }
 
 }  // namespace
@@ -75,13 +66,17 @@ class Prober::Impl : public std::enable_shared_from_this<Prober::Impl> {
     const std::lock_guard lock(mutex_);
     std::map<std::string, std::map<uint32_t, Entry>> servers;
     for (const v1::Probe& probe : probes) {
-      Entry entry{.probe = probe, .due = Clock::now(), .read = false, .last = {}, .read_at = {}};
+      Entry entry;
+      entry.probe = probe;
+      entry.due = Clock::now();
       if (const Entry* old = Find(probe.handle()); old != nullptr && SameProbe(old->probe, probe)) {
         entry.read = old->read;
         entry.last = old->last;
         entry.read_at = old->read_at;
+        entry.pause = old->pause;
+        entry.due = std::min(old->due, entry.due + std::max(IntervalOf(probe), old->pause));
       }
-      servers[ServerKey(probe)].insert_or_assign(probe.handle(), std::move(entry));
+      servers[SourceKey(probe)].insert_or_assign(probe.handle(), std::move(entry));
     }
     servers_ = std::move(servers);
     for (const std::string& key : finished_) {
@@ -112,6 +107,12 @@ class Prober::Impl : public std::enable_shared_from_this<Prober::Impl> {
         sample.set_term(entry.probe.term());
         sample.set_known(entry.last.known());
         sample.set_ready(entry.last.ready.value_or(0));
+        if (entry.last.held) {
+          sample.set_held(*entry.last.held);
+        }
+        if (entry.last.active) {
+          sample.set_active(*entry.last.active);
+        }
         sample.set_error(entry.last.error);
         const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - entry.read_at).count();
         sample.set_age_ms(static_cast<uint32_t>(age));
@@ -130,6 +131,9 @@ class Prober::Impl : public std::enable_shared_from_this<Prober::Impl> {
       const std::lock_guard lock(mutex_);
       stop_ = true;
       threads.swap(threads_);
+      for (auto& [key, source] : sources_) {
+        source->Abort();
+      }
       changed_.notify_all();
     }
     for (auto& [key, thread] : threads) {
@@ -154,6 +158,7 @@ class Prober::Impl : public std::enable_shared_from_this<Prober::Impl> {
       const auto entries = servers_.find(server);
       if (entries == servers_.end()) {
         finished_.push_back(server);
+        sources_.erase(server);
         return {};
       }
       const Clock::time_point now = Clock::now();
@@ -190,39 +195,46 @@ class Prober::Impl : public std::enable_shared_from_this<Prober::Impl> {
       entry.read = true;
       entry.last = readings[i];
       entry.read_at = Clock::now();
-      if (!entry.last.known()) {
-        entry.due = std::max(entry.due, entry.read_at + kRetryPause);
+      if (entry.last.known()) {
+        entry.pause = {};
+      } else {
+        const auto longest = std::max(kLongestPause, 2 * IntervalOf(entry.probe));
+        entry.pause = std::clamp(2 * entry.pause, kFirstPause, longest);
+        entry.due = std::max(entry.due, entry.read_at + entry.pause);
       }
     }
     return news;
   }
 
   void Run(const std::string& server) {
-    std::unique_ptr<RedisServer> redis;
+    std::shared_ptr<QueueSource> source;
     for (;;) {
       const std::vector<v1::Probe> due = WaitForDue(server);
       if (due.empty()) {
-        return;
+        break;
       }
-      std::vector<QueueReading> readings;
-      if (const std::string why = Unsupported(due.front().queue()); !why.empty()) {
-        for (const v1::Probe& probe : due) {
-          readings.push_back({.ready = std::nullopt, .error = Unsupported(probe.queue())});
-        }
-      } else {
-        if (redis == nullptr) {
-          redis = std::make_unique<RedisServer>(due.front().queue(), options_.timeout);
-        }
-        std::vector<const v1::QueueSpec*> queues;
-        for (const v1::Probe& probe : due) {
-          queues.push_back(&probe.queue());
-        }
-        readings = redis->Read(queues);
+      if (source == nullptr) {
+        source = Open(server, due.front());
       }
-      if (Keep(server, due, readings) && options_.notify) {
+      std::vector<const v1::Probe*> probes;
+      for (const v1::Probe& probe : due) {
+        probes.push_back(&probe);
+      }
+      if (Keep(server, due, source->Read(probes)) && options_.notify) {
         options_.notify();
       }
     }
+  }
+
+  // A source that Stop can interrupt.
+  std::shared_ptr<QueueSource> Open(const std::string& server, const v1::Probe& like) {
+    std::shared_ptr<QueueSource> source = MakeSource(like, options_.timeout);
+    const std::lock_guard lock(mutex_);
+    sources_[server] = source;
+    if (stop_) {
+      source->Abort();
+    }
+    return source;
   }
 
   ProberOptions options_;
@@ -231,6 +243,7 @@ class Prober::Impl : public std::enable_shared_from_this<Prober::Impl> {
   bool stop_ = false;
   std::map<std::string, std::map<uint32_t, Entry>> servers_;  // by server key, then probe handle
   std::map<std::string, std::thread> threads_;
+  std::map<std::string, std::shared_ptr<QueueSource>> sources_;  // of the threads
   std::vector<std::string> finished_;  // threads that end because nobody asks their server any more
 };
 

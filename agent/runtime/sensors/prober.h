@@ -1,5 +1,5 @@
-// Measures queues: runs every assigned probe at its interval, one thread per broker so that one that
-// hangs delays nobody else (R3.8), and keeps the newest sample of each. A value that cannot be read is
+// Measures queues: runs every assigned probe at its interval, one thread per broker or query so that one
+// that hangs delays nobody else (R3.8), and keeps the newest sample of each. A value that cannot be read is
 // unknown with the broker's own words, never zero (R4).
 #pragma once
 
@@ -16,7 +16,8 @@ struct ProberOptions {
   // News that should not wait for the report interval (R4.4): empty → work, risen above notify_above,
   // known ↔ unknown. Called on a probing thread without locks held; must be quick. May be empty.
   std::function<void()> notify;
-  Duration timeout = absl::Seconds(1);  // of connecting, and of each round of answers
+  Duration timeout =
+      absl::Seconds(1);  // of connecting and of each round of answers, unless a queue has its own
 };
 
 class Prober {

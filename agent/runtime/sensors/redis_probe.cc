@@ -8,8 +8,10 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "agent/runtime/sensors/files.h"
 
 namespace drover::agent {
@@ -38,7 +40,56 @@ void Append(redisContext* context, const std::vector<std::string>& words) {
   redisAppendCommandArgv(context, static_cast<int>(words.size()), data.data(), sizes.data());
 }
 
-QueueReading Failed(std::string error) { return {.ready = std::nullopt, .error = std::move(error)}; }
+// Where Redis itself does not know the lag, at most so many entries are counted.
+constexpr int64_t kMostCounted = 1000;
+
+const char* LengthCommand(v1::QueueSpec::Kind kind) {
+  switch (kind) {
+    case v1::QueueSpec::REDIS_STREAM:
+      return "XLEN";
+    case v1::QueueSpec::REDIS_ZSET:
+      return "ZCARD";
+    default:
+      return "LLEN";
+  }
+}
+
+// The field of a flat map, as XINFO answers; null: not there.
+const redisReply* MapField(const redisReply& map, absl::string_view name) {
+  for (size_t i = 0; i + 1 < map.elements; i += 2) {
+    if (map.element[i]->type == REDIS_REPLY_STRING && TextOf(*map.element[i]) == name) {
+      return map.element[i + 1];
+    }
+  }
+  return nullptr;
+}
+
+const redisReply* GroupOf(const redisReply& groups, const std::string& name) {
+  for (size_t i = 0; i < groups.elements; ++i) {
+    const redisReply* found = MapField(*groups.element[i], "name");
+    if (found != nullptr && found->type == REDIS_REPLY_STRING && TextOf(*found) == name) {
+      return groups.element[i];
+    }
+  }
+  return nullptr;
+}
+
+// The smallest stream id above `id` ("MS-SEQ"). Redis takes exclusive ranges only from 6.2 on.
+std::string After(const std::string& id) {
+  const std::vector<std::string> parts = absl::StrSplit(id, '-');
+  uint64_t sequence = 0;
+  if (parts.size() != 2 || !absl::SimpleAtoi(parts[1], &sequence)) {
+    return id;
+  }
+  return absl::StrCat(parts[0], "-", sequence + 1);
+}
+
+bool IsNumber(const redisReply* reply) { return reply != nullptr && reply->type == REDIS_REPLY_INTEGER; }
+
+// An answer that is not what was asked for, in words.
+std::string WordsOf(const redisReply& reply) {
+  return reply.type == REDIS_REPLY_ERROR ? TextOf(reply) : "an answer of another kind than expected";
+}
 
 }  // namespace
 
@@ -140,48 +191,138 @@ std::string RedisServer::Connect() {
   return absl::StrJoin(errors, "; ");
 }
 
-std::vector<QueueReading> RedisServer::Read(const std::vector<const v1::QueueSpec*>& queues) {
+void RedisServer::Break(std::string error, QueueReading& reading) {
+  broken_ = std::move(error);
+  reading.error = broken_;
+}
+
+void RedisServer::TakeLength(const char* command, const std::string& key, QueueReading& reading) {
+  const Reply reply = NextReply(connection_->context);
+  if (reply == nullptr) {
+    return Break(connection_->Error(timeout_), reading);
+  }
+  if (reply->type == REDIS_REPLY_INTEGER) {
+    *reading.ready += static_cast<double>(reply->integer);
+    return;
+  }
+  const std::string words = WordsOf(*reply);
+  reading.error = absl::StrCat(connection_->name, ": ", command, " ", key, ": ", words);
+  if (absl::StartsWith(words, "NOAUTH") || absl::StartsWith(words, "NOPERM")) {
+    broken_ = reading.error;  // connect anew, with the password as it is then
+  }
+}
+
+void RedisServer::CountBehind(const std::string& last_delivered, const std::string& key,
+                              QueueReading& reading) {
+  Append(connection_->context,
+         {"XRANGE", key, After(last_delivered), "+", "COUNT", std::to_string(kMostCounted)});
+  const Reply reply = NextReply(connection_->context);
+  if (reply == nullptr) {
+    return Break(connection_->Error(timeout_), reading);
+  }
+  if (reply->type != REDIS_REPLY_ARRAY) {
+    reading.error = absl::StrCat(connection_->name, ": XRANGE ", key, ": ", WordsOf(*reply));
+    return;
+  }
+  *reading.ready += static_cast<double>(reply->elements);
+}
+
+void RedisServer::TakeGroup(const v1::QueueSpec& queue, const std::string& key, QueueReading& reading) {
+  const Reply length = NextReply(connection_->context);
+  const Reply groups = length == nullptr ? nullptr : NextReply(connection_->context);
+  if (groups == nullptr) {
+    return Break(connection_->Error(timeout_), reading);
+  }
+  const auto fail = [&](const char* command, const redisReply& reply) {
+    reading.error = absl::StrCat(connection_->name, ": ", command, " ", key, ": ", WordsOf(reply));
+    if (absl::StartsWith(WordsOf(reply), "NOAUTH") || absl::StartsWith(WordsOf(reply), "NOPERM")) {
+      broken_ = reading.error;
+    }
+  };
+  if (length->type != REDIS_REPLY_INTEGER) {
+    return fail("XLEN", *length);
+  }
+  reading.held = reading.held.value_or(0);
+  if (groups->type == REDIS_REPLY_ERROR && length->integer == 0 &&
+      absl::StartsWith(TextOf(*groups), "ERR no such key")) {
+    return;  // as a list that does not exist: nothing was ever put there
+  }
+  if (groups->type != REDIS_REPLY_ARRAY) {
+    return fail("XINFO GROUPS", *groups);
+  }
+  const redisReply* group = GroupOf(*groups, queue.group());
+  if (group == nullptr) {  // a group that is not there has taken nothing
+    *reading.ready += static_cast<double>(length->integer);
+    return;
+  }
+  const redisReply* pending = MapField(*group, "pending");
+  const redisReply* lag = MapField(*group, "lag");
+  const redisReply* last = MapField(*group, "last-delivered-id");
+  if (!IsNumber(pending) || (!IsNumber(lag) && (last == nullptr || last->type != REDIS_REPLY_STRING))) {
+    reading.error = absl::StrCat(connection_->name, ": XINFO GROUPS ", key,
+                                 ": neither lag nor last-delivered-id of group ", queue.group(),
+                                 "; Redis 5 or later is needed");
+    return;
+  }
+  *reading.held += static_cast<double>(pending->integer);
+  if (IsNumber(lag)) {
+    *reading.ready += static_cast<double>(lag->integer);
+  } else {
+    behind_.push_back({.key = key, .last_delivered = TextOf(*last), .reading = &reading});
+  }
+}
+
+void RedisServer::Take(const v1::QueueSpec& queue, const std::string& key, QueueReading& reading) {
+  if (!broken_.empty()) {
+    reading.error = broken_;
+  } else if (queue.kind() == v1::QueueSpec::REDIS_STREAM && !queue.group().empty()) {
+    TakeGroup(queue, key, reading);
+  } else {
+    TakeLength(LengthCommand(queue.kind()), key, reading);
+  }
+}
+
+std::vector<QueueReading> RedisServer::Read(const std::vector<const v1::Probe*>& probes) {
   if (connection_ == nullptr) {
     if (const std::string error = Connect(); !error.empty()) {
-      return std::vector<QueueReading>(queues.size(), Failed(error));
+      return std::vector<QueueReading>(probes.size(), UnknownReading(error));
     }
   }
-  redisContext* context = connection_->context;
-  for (const v1::QueueSpec* queue : queues) {
-    for (const std::string& key : queue->keys()) {
-      Append(context, {"LLEN", key});
-    }
-  }
-  std::vector<QueueReading> readings;
-  std::string broken;
-  for (const v1::QueueSpec* queue : queues) {
-    QueueReading reading{.ready = 0.0, .error = ""};
-    if (queue->keys().empty()) {
-      reading.error = absl::StrCat(connection_->name, ": the queue names no key");
-    }
-    for (const std::string& key : queue->keys()) {
-      const Reply reply = broken.empty() ? NextReply(context) : nullptr;
-      if (reply == nullptr) {
-        broken = broken.empty() ? connection_->Error(timeout_) : broken;
-        reading.error = broken;
-      } else if (reply->type == REDIS_REPLY_INTEGER) {
-        *reading.ready += static_cast<double>(reply->integer);
-      } else {
-        const std::string words =
-            reply->type == REDIS_REPLY_ERROR ? TextOf(*reply) : "an answer that is no number";
-        reading.error = absl::StrCat(connection_->name, ": LLEN ", key, ": ", words);
-        if (absl::StartsWith(words, "NOAUTH") || absl::StartsWith(words, "NOPERM")) {
-          broken = reading.error;  // connect anew, with the password as it is then
-        }
+  broken_.clear();
+  behind_.clear();
+  for (const v1::Probe* probe : probes) {
+    const v1::QueueSpec& queue = probe->queue();
+    for (const std::string& key : queue.keys()) {
+      Append(connection_->context, {LengthCommand(queue.kind()), key});
+      if (queue.kind() == v1::QueueSpec::REDIS_STREAM && !queue.group().empty()) {
+        Append(connection_->context, {"XINFO", "GROUPS", key});
       }
     }
-    if (!reading.known()) {
-      reading.ready.reset();
-    }
-    readings.push_back(std::move(reading));
   }
-  if (!broken.empty()) {
+  std::vector<QueueReading> readings(probes.size(), KnownReading(0));
+  for (size_t i = 0; i < probes.size(); ++i) {
+    const v1::QueueSpec& queue = probes[i]->queue();
+    if (queue.keys().empty()) {
+      readings[i].error = absl::StrCat(connection_->name, ": the queue names no key");
+    }
+    for (const std::string& key : queue.keys()) {
+      Take(queue, key, readings[i]);
+    }
+  }
+  for (const Behind& behind : behind_) {
+    if (broken_.empty()) {
+      CountBehind(behind.last_delivered, behind.key, *behind.reading);
+    } else {
+      behind.reading->error = broken_;
+    }
+  }
+  if (!broken_.empty()) {
     connection_.reset();
+  }
+  for (QueueReading& reading : readings) {
+    if (!reading.known()) {
+      reading = UnknownReading(reading.error);
+    }
   }
   return readings;
 }

@@ -65,6 +65,23 @@ Tolerance ToleranceOf(const AutoscaleSpec& spec) {
 
 // ---- signals ----------------------------------------------------------------------------------------
 
+// What happened while a signal is unknown stays unknown to its promise; unknown never lowers (R4.2).
+Wish PromiseWish(const SignalSpec& signal, const SignalInput& measured, const DecideInput& input,
+                 MaxWaitState& state) {
+  if (!measured.total || !measured.load) {
+    return UnknownWish(measured.unknown_reason.empty() ? "no sample" : measured.unknown_reason);
+  }
+  Wish wish = MaxWaitWish({.now = input.now,
+                           .max_wait = *signal.max_wait,
+                           .current = input.current,
+                           .ready = input.ready,
+                           .startups = input.startups,
+                           .load = *measured.load},
+                          state);
+  wish.value = measured.total;
+  return wish;
+}
+
 Wish UsageWish(const SignalSpec& signal, const SignalInput& measured, const DecideInput& input) {
   UtilizationRule rule{.target = signal.target,
                        .tolerance = ToleranceOf(*input.spec),
@@ -100,14 +117,21 @@ Wish WishOf(const SignalSpec& signal, const SignalInput& measured, const DecideI
                            .current = drover ? input.current : input.observed.value_or(input.current)});
 }
 
+double TargetOf(const SignalSpec& signal) {
+  if (signal.schedule) {
+    return static_cast<double>(signal.schedule->replicas);
+  }
+  return signal.max_wait ? absl::ToDoubleSeconds(*signal.max_wait) : signal.target;
+}
+
 SignalDecision Explained(const SignalSpec& signal, const SignalInput& measured, const Wish& wish) {
   const SignalWords words = WordsOf(signal.kind);
   SignalDecision decision;
   decision.name = signal.queue.empty() ? words.name : absl::StrCat(words.name, " ", signal.queue);
   decision.value = wish.value;
   decision.unknown_reason = wish.unknown_reason;
-  decision.target = signal.schedule ? static_cast<double>(signal.schedule->replicas) : signal.target;
-  decision.unit = words.unit;
+  decision.target = TargetOf(signal);
+  decision.unit = signal.max_wait ? "s of waiting" : words.unit;
   decision.age = measured.age;
   decision.wish = wish.wish;
   decision.formula = wish.formula;
@@ -408,7 +432,14 @@ DecideResult Decide(const DecideInput& measured, ScalingHistory history) {
 
   std::vector<Wish> wishes;
   for (size_t i = 0; i < input.signals.size(); ++i) {
-    wishes.push_back(WishOf(input.spec->signals[i], input.signals[i], input, history));
+    const SignalSpec& signal = input.spec->signals[i];
+    if (signal.max_wait && !input.signals[i].fallback_replicas) {
+      MaxWaitState& promise = history.promises[i];
+      wishes.push_back(PromiseWish(signal, input.signals[i], input, promise));
+      NoteDue(result.due, input.now + MaxWaitPeriod(promise));
+    } else {
+      wishes.push_back(WishOf(signal, input.signals[i], input, history));
+    }
     decision.signals.push_back(Explained(input.spec->signals[i], input.signals[i], wishes.back()));
   }
   const Combined all = Combine(wishes, input, decision);

@@ -6,11 +6,12 @@
 //
 // Called by the core when an input of a service changed or a timer of its own ran out, and by the
 // simulator. Sources of the rules: Kubernetes HPA v2 for `cpu`, `memory` and behaviour; KEDA's
-// average value for queues.
+// average value for queues; our own for `max_wait` (max_wait.h).
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "common/ids.h"
 #include "common/time.h"
 #include "controller/core/autoscale/average_window.h"
+#include "controller/core/autoscale/max_wait.h"
 #include "controller/core/autoscale/panic_window.h"
 #include "controller/core/autoscale/replica_group.h"
 #include "controller/core/spec.h"
@@ -43,7 +45,8 @@ struct SignalInput {
   // kQueue and other shared sources: the total (ready + held); absent: unknown, with the reason.
   std::optional<double> total;
   std::string unknown_reason;
-  Duration age;  // of the oldest sample used
+  Duration age;                          // of the oldest sample used
+  std::optional<WaitingLoad> load = {};  // with `total`, for a signal with max_wait
   // Set by the engine: the total is the declared fallback's, for so many replicas.
   std::optional<int64_t> fallback_replicas = {};
 };
@@ -79,7 +82,8 @@ struct ScalingHistory {
   // `policy: kpa`.
   std::optional<KpaState> kpa = {};
   AverageWindow kpa_values = {};
-  std::optional<Instant> zero_since = {};  // since nothing is asked for
+  std::optional<Instant> zero_since = {};        // since nothing is asked for
+  std::map<size_t, MaxWaitState> promises = {};  // of signals with max_wait, by index
 };
 
 struct DecideInput {
@@ -91,6 +95,8 @@ struct DecideInput {
   int64_t ready = 0;
   std::optional<int64_t> observed =
       {};  // replicas that exist, for averages as the HPA forms them; absent: current
+  std::vector<Duration> startups =
+      {};  // from assigned to ready, of replicas that became ready since the last call
   std::vector<SignalInput> signals;
   bool paused = false;  // decide and explain, change nothing
   bool pause_down_only = false;

@@ -35,7 +35,7 @@ struct Batch {
   size_t size() const { return items.size() + events.size(); }
 };
 
-// Room in the queue: one a record, more for what brings many samples along.
+// Room in the queue: one a record, more for what brings many samples or a promise's memory along.
 size_t CostOf(const Batch& batch) {
   constexpr size_t kSamplesPerRecord = 16;
   size_t cost = batch.size();
@@ -44,6 +44,7 @@ size_t CostOf(const Batch& batch) {
       for (const SignalInput& signal : evaluation->input.signals) {
         cost += signal.replicas.size() / kSamplesPerRecord;
       }
+      cost += evaluation->before ? evaluation->before->promises.size() : 0;
     }
   }
   return cost;

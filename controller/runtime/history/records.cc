@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "controller/runtime/convert.h"
+#include "controller/runtime/history/memory.h"
 #include "controller/runtime/history/segment.h"
 
 namespace drover::controller {
@@ -143,10 +144,49 @@ UsageRow ToCore(const v1::HistoryUsage& usage, const UsageRow& before, Instant n
   return row;
 }
 
+v1::HistoryLoad ToProto(const WaitingLoad& load) {
+  const auto& [waiting, running, arrivals, completions, oldest] = load;
+  v1::HistoryLoad out;
+  out.set_waiting(waiting);
+  if (running) {
+    out.set_running(*running);
+  }
+  if (arrivals) {
+    out.set_arrivals(*arrivals);
+  }
+  if (completions) {
+    out.set_completions(*completions);
+  }
+  if (oldest) {
+    out.set_oldest_ns(absl::ToInt64Nanoseconds(*oldest));
+  }
+  return out;
+}
+
+WaitingLoad ToCore(const v1::HistoryLoad& load) {
+  WaitingLoad out{.waiting = load.waiting()};
+  if (load.has_running()) {
+    out.running = load.running();
+  }
+  if (load.has_arrivals()) {
+    out.arrivals = load.arrivals();
+  }
+  if (load.has_completions()) {
+    out.completions = load.completions();
+  }
+  if (load.has_oldest_ns()) {
+    out.oldest = absl::Nanoseconds(load.oldest_ns());
+  }
+  return out;
+}
+
 KnownSignal KnownOf(const SignalInput& signal, Instant now) {
-  const auto& [replicas, total, unknown_reason, age, fallback_replicas] = signal;
-  KnownSignal known{
-      .total = total, .unknown_reason = unknown_reason, .age = age, .fallback_replicas = fallback_replicas};
+  const auto& [replicas, total, unknown_reason, age, load, fallback_replicas] = signal;
+  KnownSignal known{.total = total,
+                    .unknown_reason = unknown_reason,
+                    .age = age,
+                    .load = load,
+                    .fallback_replicas = fallback_replicas};
   for (const ReplicaUsage& usage : replicas) {
     known.rows.push_back(RowOf(usage, now));
   }
@@ -161,6 +201,7 @@ SignalInput InputOf(const KnownSignal& known, Instant now) {
   signal.total = known.total;
   signal.unknown_reason = known.unknown_reason;
   signal.age = known.age;
+  signal.load = known.load;
   signal.fallback_replicas = known.fallback_replicas;
   return signal;
 }
@@ -188,6 +229,9 @@ std::optional<v1::HistorySignal> Changes(const KnownSignal& now, const KnownSign
   }
   out.set_unknown_reason(now.unknown_reason);
   out.set_age_ns(absl::ToInt64Nanoseconds(now.age));
+  if (now.load) {
+    *out.mutable_load() = ToProto(*now.load);
+  }
   if (now.fallback_replicas) {
     out.set_fallback_replicas(*now.fallback_replicas);
   }
@@ -214,139 +258,16 @@ bool Apply(const v1::HistorySignal& changes, Instant at, KnownSignal& signal) {
   signal.total = changes.has_total() ? std::optional(changes.total()) : std::nullopt;
   signal.unknown_reason = changes.unknown_reason();
   signal.age = absl::Nanoseconds(changes.age_ns());
+  signal.load = changes.has_load() ? std::optional(ToCore(changes.load())) : std::nullopt;
   signal.fallback_replicas =
       changes.has_fallback_replicas() ? std::optional(changes.fallback_replicas()) : std::nullopt;
   return true;
 }
 
-v1::HistoryPanic ToProto(const KpaState& kpa) {
-  const auto& [panic_since, max_panic, delay] = kpa;
-  v1::HistoryPanic out;
-  if (panic_since) {
-    out.set_since_ns(panic_since->nanoseconds());
-  }
-  out.set_most(max_panic);
-  if (delay) {
-    out.set_delays(true);
-    out.set_delay_ns(absl::ToInt64Nanoseconds(delay->window()));
-    out.set_granularity_ns(absl::ToInt64Nanoseconds(delay->granularity()));
-    for (const MaxWindow::Entry& entry : delay->entries()) {
-      v1::HistoryBucket* bucket = out.add_delay();
-      bucket->set_at(entry.bucket);
-      bucket->set_count(entry.value);
-    }
-  }
-  return out;
-}
-
-KpaState ToCore(const v1::HistoryPanic& panic) {
-  KpaState out;
-  if (panic.has_since_ns()) {
-    out.panic_since = InstantOf(panic.since_ns());
-  }
-  out.max_panic = panic.most();
-  if (panic.delays() && panic.granularity_ns() > 0) {
-    std::deque<MaxWindow::Entry> entries;
-    for (const v1::HistoryBucket& bucket : panic.delay()) {
-      entries.push_back({.bucket = bucket.at(), .value = bucket.count()});
-    }
-    out.delay.emplace(absl::Nanoseconds(panic.delay_ns()), absl::Nanoseconds(panic.granularity_ns()),
-                      std::move(entries));
-  }
-  return out;
-}
-
-// What the families other than Drover's own remember.
-void PutFamilies(const ScalingHistory& memory, v1::HistoryMemory& out) {
-  for (const FailedReads& failed : memory.failed_reads) {
-    const auto& [count, last] = failed;
-    v1::HistoryMemory::Step* step = out.add_failed_reads();
-    step->set_value(count);
-    step->set_at_ns(last.nanoseconds());
-  }
-  if (memory.last_pass) {
-    out.set_last_pass_ns(memory.last_pass->nanoseconds());
-  }
-  if (memory.kpa) {
-    *out.mutable_panic() = ToProto(*memory.kpa);
-  }
-  for (const AverageWindow::Bucket& average : memory.kpa_values.buckets()) {
-    v1::HistoryBucket* bucket = out.add_averages();
-    bucket->set_at(average.second);
-    bucket->set_sum(average.sum);
-    bucket->set_count(average.count);
-  }
-  if (memory.zero_since) {
-    out.set_zero_since_ns(memory.zero_since->nanoseconds());
-  }
-}
-
-void TakeFamilies(const v1::HistoryMemory& memory, ScalingHistory& out) {
-  for (const v1::HistoryMemory::Step& step : memory.failed_reads()) {
-    out.failed_reads.push_back({.count = step.value(), .last = InstantOf(step.at_ns())});
-  }
-  if (memory.has_last_pass_ns()) {
-    out.last_pass = InstantOf(memory.last_pass_ns());
-  }
-  if (memory.has_panic()) {
-    out.kpa = ToCore(memory.panic());
-  }
-  std::deque<AverageWindow::Bucket> buckets;
-  for (const v1::HistoryBucket& bucket : memory.averages()) {
-    buckets.push_back({.second = bucket.at(), .sum = bucket.sum(), .count = bucket.count()});
-  }
-  out.kpa_values = AverageWindow(std::move(buckets));
-  if (memory.has_zero_since_ns()) {
-    out.zero_since = InstantOf(memory.zero_since_ns());
-  }
-}
-
-v1::HistoryMemory ToProto(const ScalingHistory& memory) {
-  const auto& [since, count_at_start, recommendations, changes, last_work, failed_reads, last_pass, kpa,
-               kpa_values, zero_since] = memory;
-  v1::HistoryMemory out;
-  PutFamilies(memory, out);
-  out.set_since_ns(since.nanoseconds());
-  out.set_count_at_start(count_at_start);
-  for (const Recommendation& recommendation : recommendations) {
-    const auto& [at, value] = recommendation;
-    v1::HistoryMemory::Step* step = out.add_recommendations();
-    step->set_at_ns(at.nanoseconds());
-    step->set_value(value);
-  }
-  for (const ScaleChange& scaled : changes) {
-    const auto& [at, change] = scaled;
-    v1::HistoryMemory::Step* step = out.add_changes();
-    step->set_at_ns(at.nanoseconds());
-    step->set_value(change);
-  }
-  if (last_work) {
-    out.set_last_work_ns(last_work->nanoseconds());
-  }
-  return out;
-}
-
-ScalingHistory ToCore(const v1::HistoryMemory& memory) {
-  ScalingHistory out;
-  TakeFamilies(memory, out);
-  out.since = InstantOf(memory.since_ns());
-  out.count_at_start = memory.count_at_start();
-  for (const v1::HistoryMemory::Step& step : memory.recommendations()) {
-    out.recommendations.push_back({.at = InstantOf(step.at_ns()), .value = step.value()});
-  }
-  for (const v1::HistoryMemory::Step& step : memory.changes()) {
-    out.changes.push_back({.at = InstantOf(step.at_ns()), .change = step.value()});
-  }
-  if (memory.has_last_work_ns()) {
-    out.last_work = InstantOf(memory.last_work_ns());
-  }
-  return out;
-}
-
 // All but the signals and the spec.
 void PutInput(const DecideInput& input, v1::HistoryRecord& record) {
-  const auto& [now, wall, service, spec, current, ready, observed, signals, paused, pause_down_only, held,
-               scale_down_blocked, blocked_reason, paused_until, held_until] = input;
+  const auto& [now, wall, service, spec, current, ready, observed, startups, signals, paused, pause_down_only,
+               held, scale_down_blocked, blocked_reason, paused_until, held_until] = input;
   record.set_wall_ns(absl::ToUnixNanos(wall));
   record.set_stack(service.stack);
   record.set_service(service.service);
@@ -358,6 +279,9 @@ void PutInput(const DecideInput& input, v1::HistoryRecord& record) {
   out.set_pause_down_only(pause_down_only);
   out.set_scale_down_blocked(scale_down_blocked);
   out.set_blocked_reason(blocked_reason);
+  for (const Duration startup : startups) {
+    out.add_startups_ns(absl::ToInt64Nanoseconds(startup));
+  }
   if (observed) {
     out.set_observed(*observed);
   }
@@ -384,6 +308,9 @@ DecideInput TakeInput(const v1::HistoryRecord& record) {
   out.pause_down_only = in.pause_down_only();
   out.scale_down_blocked = in.scale_down_blocked();
   out.blocked_reason = in.blocked_reason();
+  for (const int64_t startup : in.startups_ns()) {
+    out.startups.push_back(absl::Nanoseconds(startup));
+  }
   if (in.has_observed()) {
     out.observed = in.observed();
   }

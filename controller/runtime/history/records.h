@@ -41,6 +41,7 @@ struct KnownSignal {
   std::optional<double> total = {};
   std::string unknown_reason = {};
   Duration age = {};
+  std::optional<WaitingLoad> load = {};
   std::optional<int64_t> fallback_replicas = {};
 
   friend bool operator==(const KnownSignal&, const KnownSignal&) = default;

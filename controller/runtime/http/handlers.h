@@ -40,6 +40,7 @@ ApiResponse DeleteStackRequest(const Api& api, const ApiRequest& request);
 ApiResponse PostScale(const Api& api, const ApiRequest& request);
 ApiResponse PostPause(const Api& api, const ApiRequest& request);
 ApiResponse PostResume(const Api& api, const ApiRequest& request);
+ApiResponse PostMetric(const Api& api, const ApiRequest& request);
 
 // handlers_streams.cc
 ApiResponse GetEvents(const Api& api, const ApiRequest& request);

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -107,6 +108,32 @@ ApiResponse PostResume(const Api& api, const ApiRequest& request) {
   event.service = KeyOf(request);
   event.message = body.message();
   event.who = request.remote;
+  return Change(api, std::move(event));
+}
+
+ApiResponse PostMetric(const Api& api, const ApiRequest& request) {
+  constexpr size_t kLongestUnit = 32;
+  v1::PushMetricRequest body;
+  if (const absl::Status parsed = ParseBody(request, &body); !parsed.ok()) {
+    return ErrorResponse(parsed);
+  }
+  if (!body.has_value()) {
+    return ErrorResponse(400, "InvalidArgument",
+                         "value: is missing; push a number, for example {\"value\": 12}");
+  }
+  if (!std::isfinite(body.value()) || body.value() < 0) {
+    return ErrorResponse(400, "InvalidArgument",
+                         "value: must be a number of 0 or more; leave the push out while it is not known");
+  }
+  if (body.unit().size() > kLongestUnit) {
+    return ErrorResponse(400, "InvalidArgument", absl::StrCat("unit: is longer than ", kLongestUnit));
+  }
+  PushMetric event;
+  event.now = api.loop->Now();
+  event.stack = request.params.at("stack");
+  event.name = request.params.at("name");
+  event.value = body.value();
+  event.unit = body.unit();
   return Change(api, std::move(event));
 }
 

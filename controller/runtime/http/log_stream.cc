@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/strings/string_view.h"
+#include "common/utf8.h"
 #include "controller/runtime/http/sse.h"
 
 namespace drover::controller {
@@ -11,31 +13,10 @@ constexpr size_t kLinesWaiting = 4096;
 constexpr size_t kLongestLine = 64 << 10;
 constexpr uint64_t kPollsPerSignOfLife = 20;
 
-// Bytes of the UTF-8 character at `text`, at most `left`; 0: it is none (cut off, overlong, surrogate).
-size_t CharacterLength(const char* text, size_t left) {
-  const auto byte = [text](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char first = byte(0);
-  if (first < 0x80) {
-    return 1;
-  }
-  const size_t length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
-  if (length == 0 || length > left) {
-    return 0;
-  }
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) {
-      return 0;
-    }
-  }
-  const bool overlong = (first == 0xE0 && byte(1) < 0xA0) || (first == 0xF0 && byte(1) < 0x90);
-  const bool outside = (first == 0xED && byte(1) >= 0xA0) || (first == 0xF4 && byte(1) >= 0x90);
-  return overlong || outside ? 0 : length;
-}
-
 // JSON strings hold no other bytes; what a container writes may be anything.
 std::string ValidUtf8(std::string text) {
   for (size_t i = 0; i < text.size();) {
-    const size_t length = CharacterLength(text.data() + i, text.size() - i);
+    const size_t length = Utf8Length(absl::string_view(text).substr(i));
     if (length == 0) {
       text[i] = '?';
     }

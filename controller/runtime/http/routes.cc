@@ -122,6 +122,13 @@ std::vector<Route> WriteRoutes() {
        .request = Of<v1::ResumeRequest>(),
        .response = Of<v1::ChangeResponse>(),
        .query = {}},
+      {.method = "POST",
+       .pattern = "/v1/metrics/{stack}/{name}",
+       .summary = "Pushes the value of a queue that x-queues declares as `pushed: NAME`",
+       .handler = PostMetric,
+       .request = Of<v1::PushMetricRequest>(),
+       .response = Of<v1::ChangeResponse>(),
+       .query = {}},
   };
 }
 

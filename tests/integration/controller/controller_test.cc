@@ -298,6 +298,53 @@ TEST_F(ControllerTest, ConfigurationFaultsAreAllTold) {
 }
 
 // From the API to the agent and back after a crash, a secret in it.
+// From the HTTP API to `why`: only declared names, known from the push on, unknown again after a restart.
+TEST_F(ControllerTest, R4_1_APushedMetricReachesTheDecision) {
+  const std::string body = R"({"spec": {"name": "shop",
+      "queues": [{"name": "mails", "kind": "PUSHED", "pushed": "emails"}],
+      "services": [{"name": "web", "replicas": 1, "container": {"image": "web:1"},
+                    "autoscale": {"max": 9, "signals": [{"queue": {"queue": "mails", "perReplica": 5}}]}}]}})";
+  const auto why = [](const ControllerProcess& controller, const std::string& text) {
+    std::string answer;
+    for (int i = 0; i < 100 && answer.find(text) == std::string::npos; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      answer = HttpRequest(controller.WaitHttp(), "GET", "/v1/services/shop/web/why");
+    }
+    return answer;
+  };
+  {
+    const ControllerProcess controller = Start();
+    const auto push = [&](const std::string& name, const std::string& content) {
+      return HttpRequest(controller.WaitHttp(), "POST", "/v1/metrics/shop/" + name, content);
+    };
+    StreamClient agent(controller.WaitReady());
+    agent.Send(HelloOf(kNode));
+    EXPECT_THAT(push("emails", R"({"value": 12})"), HasSubstr("404"));
+    std::thread apply([&] { HttpRequest(controller.WaitHttp(), "PUT", "/v1/stacks/shop", body); });
+    while (const auto message = agent.Next()) {
+      if (message->has_image_request()) {
+        v1::AgentMessage image;
+        image.mutable_image_result()->set_request(message->image_request().request());
+        image.mutable_image_result()->set_image("web:1");
+        image.mutable_image_result()->set_present(true);
+        image.mutable_image_result()->set_image_id("sha256:" + std::string(64, 'a'));
+        agent.Send(image);
+        break;
+      }
+    }
+    apply.join();
+    EXPECT_THAT(why(controller, "never pushed"), HasSubstr("never pushed since the controller started"));
+    EXPECT_THAT(push("email", R"({"value": 12})"), AllOf(HasSubstr("404"), HasSubstr("it has emails")));
+    EXPECT_THAT(push("emails", R"({"unit": "mails"})"), HasSubstr("400"));
+    EXPECT_THAT(push("emails", R"({"value": 12, "unit": "mails"})"),
+                AllOf(HasSubstr("200 OK"), HasSubstr("shop/emails is 12 mails")));
+    EXPECT_THAT(why(controller, "\"desired\":3"), HasSubstr("\"desired\":3"));
+  }
+  const ControllerProcess controller = Start();
+  controller.WaitReady();
+  EXPECT_THAT(why(controller, "never pushed"), HasSubstr("\"desired\":3"));  // unknown scales nothing down
+}
+
 TEST_F(ControllerTest, R9_2_StackWithSecretReachesTheAgentAndSurvivesACrash) {
   const std::string body = R"({"spec": {"name": "shop",
       "services": [{"name": "web", "replicas": 1,

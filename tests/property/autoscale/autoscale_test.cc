@@ -192,5 +192,54 @@ TEST(AutoscaleProperty, DueIsInTheFutureAndNothingChangesBefore) {
   }
 }
 
+// Any sequence of samples, gaps and counters that start anew.
+TEST(AutoscaleProperty, R4_2_APromiseStaysWithinBoundsAndUnknownNeverLowers) {
+  for (uint64_t seed = 0; seed < kSeeds / 10; ++seed) {
+    Prng prng(seed);
+    AutoscaleSpec spec;
+    spec.min = static_cast<int64_t>(prng.Below(4));
+    spec.max = 1 + spec.min + static_cast<int64_t>(prng.Below(200));
+    spec.down = {};
+    SignalSpec signal;
+    signal.kind = SignalSpec::Kind::kQueue;
+    signal.max_wait = absl::Milliseconds(100 + prng.Below(100'000));
+    spec.signals = {signal};
+    ScalingHistory history;
+    int64_t current = std::max<int64_t>(1, spec.min);
+    int64_t now_ms = 1'000'000;
+    for (int step = 0; step < 100; ++step) {
+      now_ms += static_cast<int64_t>(prng.Below(prng.Chance(0.1) ? 10'000'000 : 2'000));
+      DecideInput input;
+      input.now = Instant::FromNanoseconds(now_ms * 1'000'000);
+      input.spec = &spec;
+      input.current = current;
+      input.ready = static_cast<int64_t>(prng.Below(static_cast<uint64_t>(current) + 1));
+      SignalInput measured;
+      if (prng.Chance(0.8)) {
+        WaitingLoad load;
+        load.waiting = static_cast<double>(prng.Chance(0.5) ? 0 : prng.Below(5000));
+        if (prng.Chance(0.7)) {
+          load.running = static_cast<double>(prng.Below(300));
+        }
+        if (prng.Chance(0.7)) {
+          load.arrivals = static_cast<double>(prng.Below(100'000));
+          load.completions = static_cast<double>(prng.Below(100'000));
+        }
+        measured.total = load.waiting + load.running.value_or(0);
+        measured.load = load;
+      }
+      input.signals = {measured};
+      DecideResult result = controller::Decide(input, std::move(history));
+      ASSERT_GE(result.decision.desired, spec.min) << "seed " << seed;
+      ASSERT_LE(result.decision.desired, spec.max) << "seed " << seed;
+      if (!measured.total) {
+        ASSERT_GE(result.decision.desired, current) << "seed " << seed;
+      }
+      history = std::move(result.history);
+      current = result.decision.desired;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace drover::controller

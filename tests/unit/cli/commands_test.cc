@@ -284,6 +284,18 @@ TEST_F(CommandsTest, R10_1_PauseAndResume) {
   EXPECT_EQ(fake_.requests()[1].call, "POST /v1/services/shop/web/resume");
 }
 
+TEST_F(CommandsTest, Push) {
+  v1::ChangeResponse response;
+  response.set_message("shop/emails is 12 mails");
+  fake_.Answer("POST /v1/metrics/shop/emails", response);
+  EXPECT_EQ(Drover({"push", "shop/emails", "12", "--unit", "mails"}).out, "shop/emails is 12 mails\n");
+  v1::PushMetricRequest request;
+  ASSERT_TRUE(FromJson(fake_.requests()[0].body, &request).ok());
+  EXPECT_EQ(request.value(), 12);
+  EXPECT_EQ(request.unit(), "mails");
+  EXPECT_EQ(Drover({"push", "emails", "12"}).code, kError);
+}
+
 // ---- streams ----
 
 TEST_F(CommandsTest, LogsArePrefixedByReplica) {
@@ -373,8 +385,8 @@ TEST_F(CommandsTest, UsageErrorsAreNotTakenForPlanChanges) {
 }
 
 TEST_F(CommandsTest, EveryVerbHasHelpWithAnExample) {
-  for (const char* verb : {"up", "plan", "down", "config", "ps", "ls", "scale", "pause", "resume", "why",
-                           "events", "logs", "exec", "stats", "top", "version", "completion", "dev"}) {
+  for (const char* verb : {"up", "plan", "down", "config", "ps", "ls", "scale", "pause", "resume", "push",
+                           "why", "events", "logs", "exec", "stats", "top", "version", "completion", "dev"}) {
     const Outcome outcome = Drover({verb, "--help"});
     EXPECT_EQ(outcome.code, kOk);
     EXPECT_THAT(outcome.out, HasSubstr("Example:\n  ")) << verb;

@@ -124,10 +124,18 @@ INSTANTIATE_TEST_SUITE_P(
              "the HPA has no schedule; write policy: keda or drover"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{schedule: {replicas: 7}}]}}",
              "replicas is 7, above max; write at most 3"},
-        Case{"deploy: {x-autoscale: {max: 3, signals: [{queue: q, max_wait: 30s}]}}",
-             "max_wait is not built yet"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{max_wait: 30s}]}}", "max_wait belongs to a queue"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{queue: q, max_wait: 1ms}]}}",
+             "max_wait is out of range; write 100ms to 24h"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{queue: q, max_wait: 30s, per_replica: 3}]}}",
+             "the queue has max_wait and per_replica; write one of them"},
+        Case{"deploy: {x-autoscale: {max: 3, policy: keda, signals: [{queue: q, max_wait: 30s}]}}",
+             "max_wait belongs to policy: drover"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{queue: q, total: 3}]}}", "total is not built yet"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{queue: q}]}}", "the queue has no target"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{prometheus: \"http://p\"}]}}",
+             "prometheus is a source; declare it under the top level `x-queues:`"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{external: \"s:1\"}]}}", "external is a source"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{queue: z, per_replica: 1}]}}",
              "queue \"z\" is not declared"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{per_replica: 1}]}}",
@@ -137,22 +145,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"deploy: {x-autoscale: {max: 3, signals: [{cpu: 1%}], scale_down: {select: most}}}",
              "write one of max, min, disabled"}));
 
-TEST(SchemaTest, QueuesOfOtherKindsAreRefusedByName) {
-  const auto queue = [](const std::string& text) {
-    return Faults(LoadText("services: {a: {image: i}}\nx-queues:\n  q: {" + text + "}\n"));
-  };
-  EXPECT_THAT(queue("celery: \"redis://r\", queue: q"),
-              ElementsAre(HasSubstr("queues of kind celery are not built")));
-  EXPECT_THAT(queue("rq: \"redis://r\", queues: [q]"),
-              ElementsAre(HasSubstr("queues of kind rq are not built")));
-  EXPECT_THAT(queue("prometheus: \"http://p\", query: q"),
-              ElementsAre(HasSubstr("queues of kind prometheus")));
-  EXPECT_THAT(queue("redis: \"redis://r\", key: k, type: stream"),
-              ElementsAre(HasSubstr("Redis type stream")));
-  EXPECT_THAT(queue("redis: \"redis://u:pw@r\", key: k"),
-              ElementsAre(HasSubstr("write password_file: PATH")));
-  EXPECT_THAT(queue("redis: \"http://r\", key: k"), ElementsAre(HasSubstr("is no Redis address")));
-  EXPECT_THAT(queue("redis: \"redis://r\""), ElementsAre(HasSubstr("has no key")));
+TEST(SchemaTest, BudgetsAreRefusedByName) {
   EXPECT_THAT(Faults(LoadText("services: {a: {image: i}}\nx-budgets: {}\n")),
               ElementsAre(HasSubstr("2:1: x-budgets is not supported")));
 }

@@ -1,82 +1,29 @@
 // Queue probes against real Redis servers on loopback, and against servers that only hang.
 #include "agent/runtime/sensors/prober.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <hiredis/hiredis.h>
-#include <netinet/in.h>
-#include <signal.h>
-#include <spawn.h>
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <atomic>
-#include <chrono>
-#include <filesystem>
-#include <fstream>
-#include <functional>
-#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/integration/agent/sensors/probe_support.h"
 
 namespace drover::agent {
 namespace {
 
 using ::testing::HasSubstr;
 
-// A socket that listens and never answers; also the way to a free port.
-class SilentServer {
- public:
-  SilentServer() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    if (bind(fd_, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(fd_, 16) != 0 ||
-        getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-      abort();
-    }
-    port_ = ntohs(address.sin_port);
-  }
-
-  ~SilentServer() { close(fd_); }
-
-  uint32_t port() const { return port_; }
-
- private:
-  int fd_;
-  uint32_t port_ = 0;
-};
-
-uint32_t FreePort() { return SilentServer().port(); }
-
 class RedisProcess {
  public:
-  RedisProcess(uint32_t port, const std::string& password) : port_(port), password_(password) {
-    const std::string text_port = std::to_string(port);
-    const char* argv[] = {
-        "redis-server", "--port", text_port.c_str(), "--bind", "127.0.0.1",     "--save",         "",
-        "--appendonly", "no",     "--dir",           "/tmp",   "--requirepass", password.c_str(), nullptr};
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-    if (posix_spawnp(&pid_, argv[0], &actions, nullptr, const_cast<char**>(argv), environ) != 0) {
-      pid_ = 0;
-    }
-    posix_spawn_file_actions_destroy(&actions);
-    for (int i = 0; i < 400 && pid_ > 0 && Do({"PING"}) != "PONG"; ++i) {
+  RedisProcess(uint32_t port, const std::string& password)
+      : port_(port),
+        password_(password),
+        process_({"redis-server", "--port", std::to_string(port), "--bind", "127.0.0.1", "--save", "",
+                  "--appendonly", "no", "--dir", "/tmp", "--requirepass", password}) {
+    for (int i = 0; i < 400 && process_.started() && Do({"PING"}) != "PONG"; ++i) {
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
-    }
-  }
-
-  ~RedisProcess() {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
     }
   }
 
@@ -103,41 +50,15 @@ class RedisProcess {
  private:
   uint32_t port_;
   std::string password_;
-  pid_t pid_ = 0;
+  ChildProcess process_;
 };
 
 v1::Probe List(uint32_t handle, uint32_t port, const std::string& key) {
-  v1::Probe probe;
-  probe.set_handle(handle);
-  probe.set_term(4);
-  probe.set_interval_ms(20);
-  v1::QueueSpec* queue = probe.mutable_queue();
-  queue->set_name(key);
-  queue->set_kind(v1::QueueSpec::REDIS_LIST);
-  queue->add_keys(key);
-  v1::Endpoint* endpoint = queue->add_endpoints();
-  endpoint->set_host("127.0.0.1");
-  endpoint->set_port(port);
+  v1::Probe probe = ProbeOf(handle, v1::QueueSpec::REDIS_LIST, port);
+  probe.mutable_queue()->set_name(key);
+  probe.mutable_queue()->add_keys(key);
   return probe;
 }
-
-// The probe's newest sample that satisfies `good`, awaited for 3 s.
-std::optional<v1::QueueSample> Await(const Prober& prober, uint32_t handle,
-                                     const std::function<bool(const v1::QueueSample&)>& good) {
-  for (int i = 0; i < 600; ++i) {
-    for (const v1::QueueSample& sample : prober.Samples()) {
-      if (sample.probe() == handle && good(sample)) {
-        return sample;
-      }
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return std::nullopt;
-}
-
-bool Known(const v1::QueueSample& sample) { return sample.known(); }
-
-bool Unknown(const v1::QueueSample& sample) { return !sample.known(); }
 
 TEST(ProberTest, R4_4_DepthsAndNewsOfThem) {
   const uint32_t port = FreePort();
@@ -257,6 +178,62 @@ TEST(ProberTest, KindsAndSettingsThatAreNotMeasuredSaySo) {
   for (const v1::QueueSample& other : prober.Samples()) {
     EXPECT_NE(other.probe(), 3u);
   }
+}
+
+v1::Probe Stream(uint32_t handle, uint32_t port, const std::string& key, const std::string& group) {
+  v1::Probe probe = List(handle, port, key);
+  probe.mutable_queue()->set_kind(v1::QueueSpec::REDIS_STREAM);
+  probe.mutable_queue()->set_group(group);
+  return probe;
+}
+
+TEST(ProberTest, StreamsAreWhatTheGroupHasNotReadAndWhatItHasNotAcknowledged) {
+  const uint32_t port = FreePort();
+  const RedisProcess redis(port, "");
+  Prober prober({});
+  prober.SetProbes({Stream(1, port, "events", "workers"), Stream(2, port, "events", "")});
+  // Neither stream nor group: nothing was ever put there.
+  ASSERT_TRUE(Await(prober, 1, [](const v1::QueueSample& s) { return s.known() && s.ready() == 0; }));
+  for (int i = 0; i < 5; ++i) {
+    redis.Do({"XADD", "events", "*", "n", std::to_string(i)});
+  }
+  // A group that is not there has read nothing; without one the length counts.
+  ASSERT_TRUE(Await(prober, 1, [](const v1::QueueSample& s) { return s.ready() == 5; }));
+  ASSERT_TRUE(Await(prober, 2, [](const v1::QueueSample& s) { return s.ready() == 5 && !s.has_held(); }));
+  redis.Do({"XGROUP", "CREATE", "events", "workers", "0"});
+  redis.Do({"XREADGROUP", "GROUP", "workers", "w1", "COUNT", "2", "STREAMS", "events", ">"});
+  ASSERT_TRUE(Await(prober, 1, [](const v1::QueueSample& s) { return s.ready() == 3 && s.held() == 2; }));
+}
+
+// A group that was set to an arbitrary id, or entries deleted ahead of it: Redis knows no lag.
+TEST(ProberTest, AStreamWithoutLagIsCounted) {
+  const uint32_t port = FreePort();
+  const RedisProcess redis(port, "");
+  for (const char* id : {"1-1", "2-1", "3-1", "4-1", "5-1"}) {
+    redis.Do({"XADD", "events", id, "n", "1"});
+  }
+  redis.Do({"XGROUP", "CREATE", "events", "workers", "2-1"});
+  redis.Do({"XDEL", "events", "4-1"});
+  Prober prober({});
+  prober.SetProbes({Stream(1, port, "events", "workers"), List(2, port, "other")});
+  const std::optional<v1::QueueSample> sample = Await(prober, 1, Known);
+  ASSERT_TRUE(sample);
+  EXPECT_EQ(sample->ready(), 2);
+  EXPECT_EQ(sample->held(), 0);
+  EXPECT_TRUE(Await(prober, 2, Known));
+}
+
+TEST(ProberTest, SortedSetsAreTheirMembers) {
+  const uint32_t port = FreePort();
+  const RedisProcess redis(port, "");
+  redis.Do({"ZADD", "due", "1", "a", "2", "b"});
+  Prober prober({});
+  v1::Probe due = List(1, port, "due");
+  due.mutable_queue()->set_kind(v1::QueueSpec::REDIS_ZSET);
+  prober.SetProbes({due, List(2, port, "due"), Stream(3, port, "due", "workers")});
+  ASSERT_TRUE(Await(prober, 1, [](const v1::QueueSample& s) { return s.known() && s.ready() == 2; }));
+  EXPECT_THAT(Await(prober, 2, Unknown)->error(), HasSubstr("LLEN due: WRONGTYPE"));
+  EXPECT_THAT(Await(prober, 3, Unknown)->error(), HasSubstr("XLEN due: WRONGTYPE"));
 }
 
 TEST(ProberTest, ProbesComeAndGo) {

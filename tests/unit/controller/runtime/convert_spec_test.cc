@@ -189,6 +189,28 @@ TEST(ConvertSpecTest, R4_3_QueueOnAServiceOfTheStackIsMarked) {
   EXPECT_EQ(core.queues[0].host_port, 6379U);
 }
 
+TEST(ConvertSpecTest, SourcesHaveTheirPaceByKindUnlessWritten) {
+  const StackSpec core = Core(
+      Stack("",
+            "queues { name: 'a' kind: PROMETHEUS url: 'http://web:9090' query: 'up' endpoints { host: 'web' "
+            "port: 9090 } }"
+            "queues { name: 'b' kind: HTTP_JSON url: 'http://h' query: 'd' endpoints { host: 'h' port: 80 } "
+            "interval { nanos: 500000000 } timeout { seconds: 9 } }"
+            "queues { name: 'c' kind: PUSHED pushed: 'm' }"
+            "queues { name: 'd' kind: REDIS_LIST keys: 'jobs' endpoints { host: 'h' port: 6379 } }"));
+  EXPECT_EQ(core.queues[0].interval, absl::Seconds(5));
+  EXPECT_EQ(core.queues[0].timeout, absl::Seconds(2));
+  EXPECT_EQ(core.queues[0].host_service, "web");
+  v1::QueueSpec probe;
+  ASSERT_TRUE(probe.ParseFromString(core.queues[0].probe));
+  EXPECT_EQ(probe.timeout().seconds(), 2);  // agents need not know the defaults
+  EXPECT_EQ(core.queues[1].interval, absl::Milliseconds(500));
+  EXPECT_EQ(core.queues[1].timeout, absl::Seconds(9));
+  EXPECT_EQ(core.queues[2].pushed, "m");
+  EXPECT_EQ(core.queues[2].stale_after, absl::Seconds(60));
+  EXPECT_EQ(core.queues[3].interval, absl::Milliseconds(100));
+}
+
 TEST(ConvertSpecTest, R7_1_PinnedAndSingletonStopFirst) {
   EXPECT_TRUE(Web("local_data: 'pg'").stop_first);
   EXPECT_TRUE(Web("singleton: true").stop_first);
@@ -271,6 +293,24 @@ INSTANTIATE_TEST_SUITE_P(
                   "is not supported by this version"},
         FaultCase{"NotBuiltQueue", "", "queues { name: 'q' kind: CELERY_AMQP }",
                   "queues.q.kind: CELERY_AMQP"},
+        FaultCase{"QueueUrlWithPassword", "",
+                  "queues { name: 'q' kind: PROMETHEUS url: 'http://u:p@h' query: 'up' "
+                  "endpoints { host: 'h' port: 1 } }",
+                  "queues.q.url: must not name a user"},
+        FaultCase{"QueueUrlOfAnotherScheme", "",
+                  "queues { name: 'q' kind: HTTP_JSON url: 'http://h' query: 'd' tls: true "
+                  "endpoints { host: 'h' port: 1 } }",
+                  "queues.q.url: must be an address that begins with https://"},
+        FaultCase{
+            "QueueTimeout", "",
+            "queues { name: 'q' kind: EXTERNAL endpoints { host: 'h' port: 1 } timeout { seconds: 61 } }",
+            "queues.q.timeout: must be 100ms to 1m"},
+        FaultCase{"QueuePushedName", "", "queues { name: 'q' kind: PUSHED pushed: 'a b' }",
+                  "queues.q.pushed: "},
+        FaultCase{"QueueTokenFile", "",
+                  "queues { name: 'q' kind: PROMETHEUS url: 'http://h' query: 'up' bearer_token_file: 't' "
+                  "endpoints { host: 'h' port: 1 } }",
+                  "queues.q.bearerTokenFile: must be an absolute path"},
         FaultCase{"Circle", "depends_on { service: 'api' }",
                   "services { name: 'api' container { image: 'x' } depends_on { service: 'web' } }",
                   "depends_on goes in a circle among web, api"},

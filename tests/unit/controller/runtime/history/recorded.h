@@ -42,7 +42,7 @@ inline const ServiceKey kThumbs = {"shop", "thumbs"};
 
 class RecordedRun {
  public:
-  // `policy`: of both services.
+  // `policy`: of both services; "max_wait": Drover's own, with a promise for the queue.
   explicit RecordedRun(FileHistory::Options options = {}, const std::string& policy = "drover")
       : policy_(policy) {
     options.directory = dir_.path() + "/history";
@@ -78,6 +78,9 @@ class RecordedRun {
         agent.depth.erase(probe_);
       } else {
         agent.depth[probe_] = std::max(0.0, 90 * wave);
+        if (policy_ == "max_wait") {
+          agent.held[probe_] = std::max(0.0, 12 * wave + 0.3);
+        }
       }
       cluster_.Pass(absl::Seconds(1), [](const Ready&) {});
     }
@@ -125,7 +128,14 @@ class RecordedRun {
     apply.wall = cluster_.wall();
     apply.request = RequestId(1);
     for (v1::ServiceSpec& service : *stack.mutable_services()) {
-      service.mutable_autoscale()->set_policy(policy_);
+      service.mutable_autoscale()->set_policy(policy_ == "max_wait" ? "drover" : policy_);
+    }
+    if (policy_ == "max_wait") {
+      v1::AutoscaleSpec& thumbs = *stack.mutable_services(1)->mutable_autoscale();
+      thumbs.clear_scale_down();
+      thumbs.clear_scale_up();
+      thumbs.mutable_signals(0)->mutable_queue()->clear_per_replica();
+      thumbs.mutable_signals(0)->mutable_queue()->mutable_max_wait()->set_seconds(20);
     }
     apply.spec = TranslateChecked(stack);
     probe_ = apply.spec.queues.at(0).probe;

@@ -48,7 +48,7 @@ TEST(HistoryReplayTest, R12_ByteEqualOverManySegmentsAndHands) {
 }
 
 TEST(HistoryReplayTest, R12_ByteEqualForEveryFamilyOfRules) {
-  for (const char* policy : {"hpa", "kpa", "keda"}) {
+  for (const char* policy : {"hpa", "kpa", "keda", "max_wait"}) {
     SCOPED_TRACE(policy);
     FileHistory::Options options;
     options.segment_bytes = 20'000;

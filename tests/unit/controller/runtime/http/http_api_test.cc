@@ -253,6 +253,20 @@ TEST_F(HttpApiTest, PauseAndResume) {
   Send("POST", "/v1/services/shop/web/pause", R"({"duration": "-5s"})", 400);
 }
 
+TEST_F(HttpApiTest, PushMetric) {
+  Send("POST", "/v1/metrics/shop/emails", R"({"value": 0, "unit": "mails"})");
+  const auto push = OnlyCall<PushMetric>();
+  EXPECT_EQ(push.stack, "shop");
+  EXPECT_EQ(push.name, "emails");
+  EXPECT_EQ(push.value, 0);
+  EXPECT_EQ(push.unit, "mails");
+  for (const char* body : {R"({})", R"({"unit": "mails"})", R"({"value": -1})", R"({"value": "NaN"})",
+                           R"({"value": "Infinity"})", R"({"value": "many"})",
+                           R"({"value": 1, "unit": "abcdefghijklmnopqrstuvwxyzabcdefg"})"}) {
+    Send("POST", "/v1/metrics/shop/emails", body, 400);
+  }
+}
+
 TEST_F(HttpApiTest, RemoveStack) {
   const auto result = client_->Delete("/v1/stacks/shop?volumes=true&message=bye");
   ASSERT_EQ(result->status, 200) << result->body;

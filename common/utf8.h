@@ -1,0 +1,14 @@
+// Text of strangers: what may stand in a protobuf string or in JSON.
+#pragma once
+
+#include <cstddef>
+
+#include "absl/strings/string_view.h"
+
+namespace drover {
+
+// Bytes of the UTF-8 character at the start of `text`; 0: it is none (cut off, overlong, surrogate), or
+// `text` is empty.
+size_t Utf8Length(absl::string_view text);
+
+}  // namespace drover
