@@ -2,11 +2,13 @@
 // been written and read.
 #include "controller/runtime/history/memory.h"
 
+#include <google/protobuf/util/json_util.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "controller/runtime/convert.h"
@@ -110,6 +112,12 @@ TEST_P(HistoryMemoryTest, R12_APromiseComesBackInEveryBit) {
     ASSERT_EQ(written.promises_size(), 1);
     const v1::HistoryMemory again = ToProto(ToCore(written));
     ASSERT_EQ(again.SerializeAsString(), written.SerializeAsString()) << written.DebugString();
+    // As the API streams it.
+    std::string json;
+    v1::HistoryMemory streamed;
+    ASSERT_TRUE(google::protobuf::util::MessageToJsonString(written, &json).ok());
+    ASSERT_TRUE(google::protobuf::util::JsonStringToMessage(json, &streamed).ok());
+    ASSERT_EQ(streamed.SerializeAsString(), written.SerializeAsString()) << json;
     limited |= written.promises(0).throughput().has_limit();
   }
   EXPECT_EQ(limited, GetParam() == Source::kCounters);
