@@ -230,6 +230,16 @@ void CheckBounds(const Entry& entry, const ServiceRead& s, Reading& r) {
 
 }  // namespace
 
+// `mode: dry_run` is another way to write `dry_run: true`.
+void ReadMode(const Entry& entry, v1::AutoscaleSpec* autoscale, Reading& r) {
+  const std::string mode = ReadText(entry.value, r.faults).value_or("auto");
+  if (mode == "dry_run") {
+    autoscale->set_dry_run(true);
+  } else if (mode != "auto") {
+    r.faults.Add(entry.value.mark, absl::StrCat("mode is \"", mode, "\"; write auto or dry_run"));
+  }
+}
+
 void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r) {
   v1::AutoscaleSpec* autoscale = s.spec.mutable_autoscale();
   autoscale->set_min(1);

@@ -17,6 +17,7 @@
 #include "common/status.h"
 #include "controller/config/config.h"
 #include "controller/runtime/agent_server.h"
+#include "controller/runtime/history/file_history.h"
 #include "controller/runtime/http/http_server.h"
 #include "controller/runtime/logger.h"
 #include "controller/runtime/loop.h"
@@ -77,11 +78,12 @@ std::optional<TlsFiles> ToTlsFiles(const Config& config) {
 
 // On loopback the CLI needs no certificate; beyond it every caller shows one, for whoever may call the
 // API may run containers.
-HttpServer::Options ToHttpOptions(const Config& config) {
+HttpServer::Options ToHttpOptions(const Config& config, HistoryLog* history) {
   const Address address = *ParseAddress(config.http_listen);
   HttpServer::Options options;
   options.address = address.host;
   options.port = address.port;
+  options.history = history;
   if (config.tls.has_value() && !IsLoopback(address.host)) {
     options.tls_cert = config.tls->cert;
     options.tls_key = config.tls->key;
@@ -115,14 +117,24 @@ absl::Status Run(const Config& config, const sigset_t& stop_signals) {
   };
   const std::unique_ptr<AgentServer> agents = AgentServer::Create(std::move(server_options));
 
+  FileHistory::Options history_options;
+  history_options.directory = config.state_dir + "/history";
+  history_options.max_bytes = config.history.max_bytes.value();
+  history_options.full_for = config.history.full_for;
+  history_options.keep = config.history.keep;
+  FileHistory history(std::move(history_options));
+
   Loop::Options loop_options;
   loop_options.core = config.core;
   loop_options.events_kept = config.events_kept;
   loop_options.send = [&agents](Order order) { agents->Send(std::move(order)); };
+  loop_options.record = [&history](std::vector<HistoryItem> items, std::vector<EventRecord> events) {
+    history.Record(std::move(items), std::move(events));
+  };
   // Destroyed before `agents`: what it still carries out needs them.
   Loop loop(std::move(loop_options), &store, std::move(opened), RandomSeed());
   loop_for_agents = &loop;
-  HttpServer http(ToHttpOptions(config), &loop, agents.get());
+  HttpServer http(ToHttpOptions(config, &history), &loop, agents.get());
   RETURN_IF_ERROR(http.Start());
   RETURN_IF_ERROR(agents->Listen());
   Log(LogLevel::kInfo, "ready for callers", {{"port", absl::StrCat(http.port())}});

@@ -21,6 +21,14 @@ void PrintHead(const Session& session, const v1::Service& service) {
                 << (service.reservation_assumed() ? " (assumed)" : "") << "\n";
 }
 
+void PrintChoices(const Session& session, const v1::Decision& decision) {
+  for (const v1::Choice& choice : decision.choices()) {
+    session.out() << "  " << choice.action() << " " << choice.replica_id()
+                  << (choice.node().empty() ? "" : absl::StrCat(" on ", choice.node())) << ": "
+                  << choice.why() << "\n";
+  }
+}
+
 void PrintDecision(const Session& session, const v1::Decision& decision) {
   session.out() << "\n"
                 << Paint("DECISION", Color::kDim, session.color()) << "  " << decision.current() << " → "
@@ -51,10 +59,34 @@ void PrintDecision(const Session& session, const v1::Decision& decision) {
     session.out() << "  " << clamp.name() << ": " << clamp.before() << " → " << clamp.after()
                   << (clamp.detail().empty() ? "" : "  ") << clamp.detail() << "\n";
   }
-  for (const v1::Choice& choice : decision.choices()) {
-    session.out() << "  " << choice.action() << " " << choice.replica_id()
-                  << (choice.node().empty() ? "" : absl::StrCat(" on ", choice.node())) << ": "
-                  << choice.why() << "\n";
+  PrintChoices(session, decision);
+  for (const v1::Condition& condition : decision.conditions()) {
+    session.out() << "  " << condition.type() << " " << condition.status() << "  " << condition.reason()
+                  << ": " << condition.message() << "\n";
+  }
+}
+
+// How the present count came about, where the newest decision changed nothing.
+void PrintLastChange(const Session& session, const v1::WhyResponse& why) {
+  const v1::Decision& change = why.last_change();
+  if (!why.has_last_change() || change.id() == why.decision().id()) {
+    return;
+  }
+  session.out() << "\n"
+                << Paint("LAST CHANGE", Color::kDim, session.color()) << "  "
+                << absl::FormatTime("%Y-%m-%d %H:%M:%S", FromProto(change.at()), absl::LocalTimeZone())
+                << "  " << change.summary() << "\n";
+  PrintChoices(session, change);
+}
+
+void PrintPastHead(const Session& session, const v1::WhyResponse& why) {
+  const v1::Service& service = why.service();
+  session.out() << Paint(absl::StrCat(service.stack(), "/", service.name()), Color::kBold, session.color())
+                << "  range " << service.min() << "–" << service.max() << "  as of "
+                << absl::FormatTime("%Y-%m-%d %H:%M:%S %Z", FromProto(why.at()), absl::LocalTimeZone())
+                << "\n";
+  if (!why.note().empty()) {
+    session.out() << why.note() << "\n";
   }
 }
 
@@ -62,12 +94,17 @@ void PrintWhy(const Session& session, const v1::WhyResponse& why) {
   auto title = [&](absl::string_view text) {
     session.out() << "\n" << Paint(text, Color::kDim, session.color()) << "\n";
   };
-  PrintHead(session, why.service());
+  if (why.has_at()) {
+    PrintPastHead(session, why);
+  } else {
+    PrintHead(session, why.service());
+  }
   if (why.has_decision()) {
     PrintDecision(session, why.decision());
   } else if (why.service().autoscaled()) {
     session.out() << "\nnot evaluated yet\n";
   }
+  PrintLastChange(session, why);
   if (!why.blocked().empty()) {
     title("BLOCKED");
     for (const std::string& line : why.blocked()) {
@@ -94,18 +131,23 @@ void PrintWhy(const Session& session, const v1::WhyResponse& why) {
 void AddWhyVerb(Verbs verbs) {
   Session& session = verbs.session();
   auto service = std::make_shared<std::string>();
+  auto at = std::make_shared<std::string>();
   auto json = std::make_shared<bool>(false);
-  CLI::App* verb = verbs.Add("why", "explain the number of replicas of a service, and what holds it up",
-                             "drover why shop/web", [service, json, &session] {
-                               const auto name = FindService(session, *service);
-                               if (!name.ok()) {
-                                 return session.Fail(name.status());
-                               }
-                               return session.Show<v1::WhyResponse>(
-                                   absl::StrCat("/v1/services/", name->stack, "/", name->service, "/why"),
-                                   *json, [&](const v1::WhyResponse& why) { PrintWhy(session, why); });
-                             });
+  CLI::App* verb = verbs.Add(
+      "why", "explain the number of replicas of a service, and what holds it up",
+      "drover why shop/web --at 2h", [service, at, json, &session] {
+        const auto name = FindService(session, *service);
+        if (!name.ok()) {
+          return session.Fail(name.status());
+        }
+        return session.Show<v1::WhyResponse>(
+            absl::StrCat("/v1/services/", name->stack, "/", name->service, "/why", Query({{"at", *at}})),
+            *json, [&](const v1::WhyResponse& why) { PrintWhy(session, why); });
+      });
   verb->add_option("SERVICE", *service, "the service")->required()->type_name("");
+  verb->add_option("--at", *at,
+                   "as it was then: RFC 3339 (2026-11-22T03:10:00Z), or how long ago (10m, 2h, 3d)")
+      ->type_name("TIME");
   AddOutputOption(verb, json.get());
 }
 

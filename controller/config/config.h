@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/time.h"
+#include "common/units.h"
 #include "controller/config/raw.h"
 #include "controller/core/core.h"
 
@@ -29,6 +30,14 @@ struct Config {
   std::string log_level = "info";      // debug, info, warning, error
   bool log_json = false;
   size_t events_kept = 10000;
+
+  struct History {
+    Bytes max_bytes = Bytes(int64_t{1} << 30);
+    Duration full_for = absl::Hours(24);
+    Duration keep = absl::Hours(7 * 24);
+  };
+
+  History history;
   CoreOptions core;
 };
 

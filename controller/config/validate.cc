@@ -227,6 +227,9 @@ absl::StatusOr<Config> Validate(const raw::Config& raw) {
   checker.OneOf("log.format", {"text", "json"}, format);
   config.log_json = format == "json";
   checker.Count("events_kept", 100, 1'000'000, config.events_kept);
+  checker.Size("history.max_bytes", config.history.max_bytes);
+  checker.Time("history.full_for", absl::Minutes(1), absl::Hours(24 * 365), config.history.full_for);
+  checker.Time("history.keep", absl::Minutes(1), absl::Hours(24 * 365), config.history.keep);
   CoreOptions& core = config.core;
   checker.Time("report_interval", absl::Milliseconds(100), absl::Minutes(1), core.report_interval);
   checker.Time("settle.connected", absl::ZeroDuration(), absl::Minutes(10), core.settle_connected);

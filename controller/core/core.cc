@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "controller/core/assign.h"
 #include "controller/core/backends.h"
+#include "controller/core/foresee.h"
 #include "controller/core/liveness.h"
 #include "controller/core/model.h"
 #include "controller/core/operators.h"
@@ -57,6 +58,7 @@ class Core::Impl {
     ready.replies = std::exchange(replies_, {});
     ready.view = views_.Take(/*at_once=*/!ready.replies.empty());
     ready.events = model_.TakeEvents();
+    ready.history = model_.TakeHistory();
     ready.wake_at = model_.now + kHeartbeat;
     if (const std::optional<Instant> due = model_.NextDue()) {
       ready.wake_at = std::min(*ready.wake_at, *due);
@@ -75,7 +77,12 @@ class Core::Impl {
 
   void Handle(const NeedFull& event) { ForgetSent(model_, event); }
 
-  void Handle(const ApplyStack& request) { Operate(request); }
+  void Handle(const ApplyStack& request) {
+    Operate(request);
+    if (request.dry_run && replies_.back().status.ok()) {
+      Foresee(model_, probes_, request.spec, &replies_.back().plan);
+    }
+  }
 
   void Handle(const RemoveStack& request) { Operate(request); }
 

@@ -22,6 +22,7 @@
 #include "common/time.h"
 #include "common/units.h"
 #include "controller/core/autoscale/decide.h"
+#include "controller/core/autoscale/replay.h"
 #include "controller/core/core.h"
 #include "controller/core/event.h"
 #include "controller/core/ready.h"
@@ -67,8 +68,11 @@ struct Service {
   uint32_t lowest_number = 1;                      // none below is free
 
   ScalingHistory history;
-  std::shared_ptr<const Decision> decision;
-  std::optional<Instant> evaluated;  // last call of Decide
+  std::shared_ptr<const Decision> decided;      // as the engine gave it
+  std::shared_ptr<const Decision> decision;     // the same, with what carrying it out came to
+  std::shared_ptr<const Decision> last_change;  // last that changed the count
+  std::vector<std::string> recorded_blocked;    // what the history knows to be in the way
+  std::optional<Instant> evaluated;             // last call of Decide
   bool input_changed = true;
   std::optional<Instant> decide_due;
   std::vector<Duration> startups;  // from assigned to ready, since the last call; of the present revision
@@ -295,6 +299,10 @@ class Model {
   void Tell(News news);
   void TellReplica(const Replica& replica, std::string reason, std::string message, bool warning = false);
 
+  void Record(HistoryItem item) { history_.push_back(std::move(item)); }
+
+  std::vector<HistoryItem> TakeHistory() { return std::exchange(history_, {}); }
+
   std::vector<EventRecord> TakeEvents() { return std::exchange(events_, {}); }
 
   // ---- for view.cc ----
@@ -312,6 +320,7 @@ class Model {
   uint32_t event_count_ = 0;
   uint32_t decision_count_ = 0;
   std::vector<EventRecord> events_;
+  std::vector<HistoryItem> history_;
   std::set<ServiceKey> review_, backends_;
   std::set<std::pair<std::string, std::string>> queues_;
   std::set<NodeId> assign_, probes_;

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
+#include "controller/core/autoscale/conditions.h"
 #include "controller/core/drain.h"
 #include "controller/core/liveness.h"
 #include "controller/core/place.h"
@@ -121,9 +122,10 @@ void ReviewDrains(Model& model, Service& service) {
 
 // Pending replicas look for room again; those that the newest spec made stale are dropped. All of a
 // service need the same room: where one finds none, the others need not look.
-void PlacePending(Model& model, Service& service, std::vector<Choice>* choices) {
+// How many found none.
+int64_t PlacePending(Model& model, Service& service, std::vector<Choice>* choices) {
   if (service.in(ReplicaState::kPending) == 0) {
-    return;
+    return 0;
   }
   std::vector<ReplicaId> ids = Ids(service);
   std::sort(ids.begin(), ids.end(), [&model](ReplicaId a, ReplicaId b) {
@@ -177,6 +179,7 @@ void PlacePending(Model& model, Service& service, std::vector<Choice>* choices) 
     service.blocked.push_back(absl::StrCat("pending: no node for ", without_room,
                                            without_room == 1 ? " replica: " : " replicas: ", excluded));
   }
+  return without_room;
 }
 
 // Draining replicas of the newest spec that can serve again (R3.1), the youngest drain first.
@@ -238,13 +241,34 @@ void StopSome(Model& model, Service& service, int64_t count, bool rollout, std::
   }
 }
 
-void KeepChoices(Service& service, const std::vector<Choice>& choices) {
-  if (choices.empty() || service.decision == nullptr) {
+// Why the count that was decided is not reached yet.
+struct Obstacle {
+  std::string reason;  // CamelCase; empty: none
+  std::string message;
+};
+
+// What carrying it out came to becomes part of the decision, and of the history.
+void KeepOutcome(Model& model, Service& service, std::vector<Choice> choices, const Obstacle& obstacle) {
+  if (service.decided == nullptr) {
     return;
   }
-  Decision decision = *service.decision;
-  decision.choices = choices;
+  if (!choices.empty() || service.blocked != service.recorded_blocked) {
+    service.recorded_blocked = service.blocked;
+    model.Record(Outcome{service.key, model.wall, service.decided->id, choices, service.blocked});
+  }
+  if (choices.empty() && service.blocked == service.decision->blocked) {
+    return;
+  }
+  Decision decision = *service.decided;
+  decision.choices = choices.empty() ? service.decision->choices : std::move(choices);
+  decision.blocked = service.blocked;
+  if (!obstacle.reason.empty()) {
+    NoteObstacle(decision, obstacle.reason, obstacle.message);
+  }
   service.decision = std::make_shared<const Decision>(std::move(decision));
+  if (service.last_change != nullptr && service.last_change->id == service.decision->id) {
+    service.last_change = service.decision;
+  }
 }
 
 // A singleton is started anew when the former one can't run any more (R7.2).
@@ -267,6 +291,7 @@ bool MustBeCleared(const Census& census, int64_t desired) {
 
 void ReviewCount(Model& model, Service& service) {
   std::vector<Choice> choices;
+  Obstacle obstacle;
   const int64_t desired = service.record.desired;
   if (service.spec->singleton) {
     WakeAtFences(model, service);
@@ -280,12 +305,14 @@ void ReviewCount(Model& model, Service& service) {
   if (moves.start > 0) {
     if (std::string gate = GateOf(model, service, census); !gate.empty()) {
       service.blocked.push_back(gate);
+      obstacle = {"WaitsForOthers", gate};
       model.gated[service.key.stack].insert(service.key);
       moves.start = 0;
     }
   }
   if (census.failed > 0) {
     service.blocked.push_back(FailureText(model, service));
+    obstacle = {"ReplicasFailing", service.blocked.back()};
   }
   if (moves.start > 0 && service.failures > 0 && model.now < service.retry_at) {
     model.WakeService(service.key, service.retry_at);
@@ -303,8 +330,10 @@ void ReviewCount(Model& model, Service& service) {
   if (moves.stop > 0) {
     StopSome(model, service, moves.stop, census.old > 0, &choices);
   }
-  PlacePending(model, service, &choices);
-  KeepChoices(service, choices);
+  if (PlacePending(model, service, &choices) > 0) {
+    obstacle = {"NoRoom", service.blocked.back()};
+  }
+  KeepOutcome(model, service, std::move(choices), obstacle);
 }
 
 // A task that never ran is tried again; one that ran and failed is not, unless the spec changes (R7.3).

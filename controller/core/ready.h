@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "controller/core/autoscale/replay.h"
 #include "controller/core/event.h"
 #include "controller/core/record.h"
 #include "controller/core/view.h"
@@ -138,6 +139,7 @@ struct Ready {
   std::vector<Reply> replies;
   std::shared_ptr<const View> view;  // null: nothing to publish
   std::vector<EventRecord> events;   // oldest first
+  std::vector<HistoryItem> history;  // for the history file, oldest first; of no consequence here
   std::optional<Instant> wake_at;    // absent: only when something happens
 
   bool empty() const {

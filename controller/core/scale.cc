@@ -62,7 +62,6 @@ std::string DecisionText(const Decision& decision) {
 void TakeOver(Model& model, Service& service, DecideResult result) {
   const AutoscaleSpec& spec = *service.spec->autoscale;
   Decision& decision = result.decision;
-  decision.id = model.NextDecisionId();
   service.history = std::move(result.history);
   service.decide_due = result.due;
   const int64_t before = service.record.desired;
@@ -79,7 +78,10 @@ void TakeOver(Model& model, Service& service, DecideResult result) {
       }
     }
   }
-  service.decision = std::make_shared<const Decision>(std::move(decision));
+  service.decided = service.decision = std::make_shared<const Decision>(std::move(decision));
+  if (service.decided->desired != before && !spec.dry_run) {
+    service.last_change = service.decided;
+  }
   model.ShowService(service.key, /*soft=*/!news);
 }
 
@@ -106,6 +108,28 @@ void ReviewDesired(Model& model, const Probes& probes, Service& service) {
   }
   service.input_changed = false;
   service.evaluated = model.now;
+  std::optional<Instant> next_change;
+  DecideInput input = MakeInput(model, probes, service, &next_change);
+  service.startups.clear();
+  Evaluation evaluation;
+  evaluation.before = service.history;
+  DecideResult result = Decide(input, std::move(service.history));
+  evaluation.id = result.decision.id = model.NextDecisionId();
+  TakeOver(model, service, std::move(result));
+  evaluation.decision = service.decided;
+  evaluation.spec = {service.spec, input.spec};
+  evaluation.input = std::move(input);
+  model.Record(std::move(evaluation));
+  if (next_change && (!service.decide_due || *next_change < *service.decide_due)) {
+    service.decide_due = next_change;
+  }
+  if (service.decide_due) {
+    model.WakeService(service.key, *service.decide_due);
+  }
+}
+
+DecideInput MakeInput(const Model& model, const Probes& probes, const Service& service,
+                      std::optional<Instant>* next_change) {
   DecideInput input;
   input.now = model.now;
   input.wall = model.wall;
@@ -118,14 +142,17 @@ void ReviewDesired(Model& model, const Probes& probes, Service& service) {
     input.ready += state == ReplicaState::kReady ? 1 : 0;
     observed += IsActive(state) ? 1 : 0;
   }
-  input.startups = std::exchange(service.startups, {});
+  input.startups = service.startups;
   input.observed = observed;
-  std::optional<Instant> next_change;
-  input.signals = MakeSignals(model, probes, service, &next_change);
+  input.signals = MakeSignals(model, probes, service, next_change);
   input.paused = service.record.paused && !service.record.pause_down_only;
   input.pause_down_only = service.record.paused && service.record.pause_down_only;
+  if (service.record.paused) {
+    input.paused_until = service.record.paused_until;
+  }
   if (service.record.held) {
     input.held = service.record.desired;
+    input.held_until = service.record.held_until;
   }
   if (!model.settled) {
     input.scale_down_blocked = true;
@@ -134,13 +161,7 @@ void ReviewDesired(Model& model, const Probes& probes, Service& service) {
     input.scale_down_blocked = true;
     input.blocked_reason = "MassLossHold: many nodes fell silent together";
   }
-  TakeOver(model, service, Decide(input, std::move(service.history)));
-  if (next_change && (!service.decide_due || *next_change < *service.decide_due)) {
-    service.decide_due = next_change;
-  }
-  if (service.decide_due) {
-    model.WakeService(service.key, *service.decide_due);
-  }
+  return input;
 }
 
 }  // namespace drover::controller

@@ -11,6 +11,10 @@ namespace drover::controller {
 // changed, tells the decision with its reason.
 void ReviewDesired(Model& model, const Probes& probes, Service& service);
 
+// What the decision engine is given about the service now. `next_change`: see MakeSignals.
+DecideInput MakeInput(const Model& model, const Probes& probes, const Service& service,
+                      std::optional<Instant>* next_change);
+
 // min ≤ count ≤ max; at most one for pinned and singleton services (R7).
 int64_t ClampCount(const ServiceSpec& spec, int64_t count);
 

@@ -102,6 +102,7 @@ struct AutoscaleSpec {
   Duration idle = absl::Seconds(300);         // to min 0 after this long without work
   Duration interval = absl::Seconds(1);       // of measuring
   bool dry_run = false;                       // decide and explain only
+  std::string source;                         // serialized drover.v1.AutoscaleSpec, for the history
 
   friend bool operator==(const AutoscaleSpec&, const AutoscaleSpec&) = default;
 };

@@ -35,7 +35,7 @@ struct SignalDecision {
 };
 
 struct Clamp {
-  std::string name;  // tolerance, stabilization, rate, min, max, capacity, unknown, paused, hold
+  std::string name;  // tolerance, missing, unknown, stabilization, rate, hold, paused, blocked, min, max, …
   int64_t before = 0;
   int64_t after = 0;
   std::string detail;
@@ -52,6 +52,16 @@ struct Choice {
   friend bool operator==(const Choice&, const Choice&) = default;
 };
 
+// How the scaling of a service stands, in the HPA's way.
+struct Condition {
+  std::string type;  // AbleToScale, ScalingActive, ScalingLimited, SignalFresh
+  bool holds = false;
+  std::string reason;   // CamelCase
+  std::string message;  // for people
+
+  friend bool operator==(const Condition&, const Condition&) = default;
+};
+
 struct Decision {
   uint64_t id = 0;
   absl::Time at;
@@ -62,7 +72,10 @@ struct Decision {
   std::vector<Clamp> clamps;  // in the order in which they were applied
   std::string winner;
   std::string reason;  // CamelCase
+  std::vector<Condition> conditions;
+  // What carrying it out came to, so far as it was tried.
   std::vector<Choice> choices;
+  std::vector<std::string> blocked;  // what keeps actual from desired, one line each
 
   friend bool operator==(const Decision&, const Decision&) = default;
 };
@@ -125,10 +138,11 @@ struct ServiceView {
   ServiceRecord record;
   ServiceSpec spec;
   uint64_t stack_revision = 0;
-  bool reservation_assumed = false;          // R3.5
-  Resources reserved;                        // per replica
-  std::vector<ReplicaView> replicas;         // by number, draining and failed ones included
-  std::shared_ptr<const Decision> decision;  // last; null: not evaluated yet
+  bool reservation_assumed = false;             // R3.5
+  Resources reserved;                           // per replica
+  std::vector<ReplicaView> replicas;            // by number, draining and failed ones included
+  std::shared_ptr<const Decision> decision;     // last; null: not evaluated yet
+  std::shared_ptr<const Decision> last_change;  // last that changed the count; null: none since the start
   std::vector<std::string> blocked;  // what keeps actual from desired: "pending: no node has 2 CPU free: …"
   std::string status;                // one line
   bool converged = false;

@@ -65,6 +65,7 @@ std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service
     view->replicas.push_back(MakeReplica(service, *replica));
   }
   view->decision = service.decision;
+  view->last_change = service.last_change;
   view->blocked = service.blocked;
   view->converged = Converged(service, *view, Count(model, service));
   view->status = StatusLine(*view, service.retired);

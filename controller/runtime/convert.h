@@ -19,7 +19,9 @@
 #include "controller/core/ready.h"
 #include "controller/core/record.h"
 #include "controller/core/spec.h"
+#include "controller/core/view.h"
 #include "drover/v1/agent.pb.h"
+#include "drover/v1/api.pb.h"
 #include "drover/v1/cluster.pb.h"
 #include "drover/v1/store.pb.h"
 
@@ -90,6 +92,14 @@ ServiceRecord ToCore(const v1::StoredService& stored);
 // DataLoss for a state that no version wrote.
 absl::StatusOr<ReplicaRecord> ToCore(const v1::StoredReplica& stored);
 NodeRecord ToCore(const v1::StoredNode& stored);
+
+// ---- decisions and events, for the API and the history --------------------------------------------
+
+// Without summary and text, which are made of the rest.
+v1::Decision ToProto(const Decision& decision);
+Decision ToCore(const v1::Decision& decision);
+v1::Choice ToProto(const Choice& choice);
+v1::Event ToProto(const EventRecord& event);
 
 // ---- for the API --------------------------------------------------------------------------------
 

@@ -164,6 +164,7 @@ AutoscaleSpec Translate(const v1::AutoscaleSpec& scale) {
     out.interval = ToCore(scale.interval());
   }
   out.dry_run = scale.dry_run();
+  out.source = Deterministic(scale);
   return out;
 }
 

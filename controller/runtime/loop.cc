@@ -218,6 +218,9 @@ class Loop::Impl {
     for (Order& order : ready.orders) {
       options_.send(std::move(order));
     }
+    if (options_.record && !(ready.history.empty() && ready.events.empty())) {
+      options_.record(std::move(ready.history), ready.events);
+    }
     Publish(std::move(ready.view), std::move(ready.events));
     Answer(std::move(ready.replies));
   }

@@ -34,6 +34,8 @@ class Loop {
     Duration quiet_interval = absl::Milliseconds(20);
     // Called on the loop's thread with every order once its record is durable.
     std::function<void(Order)> send;
+    // Called on the loop's thread with what is for the history; must not block. May be absent.
+    std::function<void(std::vector<HistoryItem>, std::vector<EventRecord>)> record = nullptr;
   };
 
   // `opened` is what the store held; the store outlives the loop.

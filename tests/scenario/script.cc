@@ -75,7 +75,8 @@ void SetShape(ServiceSpec& spec, const std::string& key, const std::string& valu
 }
 
 bool SetScaling(ServiceSpec& spec, const std::string& key, const std::string& value) {
-  if (key != "scale" && key != "cputarget" && key != "queue" && key != "window" && key != "idle") {
+  if (key != "scale" && key != "cputarget" && key != "queue" && key != "window" && key != "idle" &&
+      key != "dry-run") {
     return false;
   }
   AutoscaleSpec scale = spec.autoscale.value_or(AutoscaleSpec());
@@ -87,6 +88,8 @@ bool SetScaling(ServiceSpec& spec, const std::string& key, const std::string& va
     scale.down.stabilization = Time(value);
   } else if (key == "idle") {
     scale.idle = Time(value);
+  } else if (key == "dry-run") {
+    scale.dry_run = true;
   } else {
     SignalSpec signal;
     if (key == "cputarget") {
@@ -378,6 +381,22 @@ std::string Script::Show() {
   return text;
 }
 
+// The text of `drover why`, with replicas by their labels.
+std::string Script::Why(const ServiceKey& key) {
+  const std::shared_ptr<const ServiceView>& service = cluster_.view()->services.at(key);
+  if (service->decision == nullptr) {
+    return "not evaluated yet\n";
+  }
+  std::string text = ToText(*service->decision);
+  for (const auto& [id, label] : labels_) {
+    text = absl::StrReplaceAll(text, {{ToString(id), label}});
+  }
+  while (absl::StrContains(text, "\n\n")) {
+    text = absl::StrReplaceAll(text, {{"\n\n", "\n"}});
+  }
+  return text;
+}
+
 std::string Script::Operate(const Words& words) {
   const std::string& verb = words[0];
   const RequestId request(++requests_);
@@ -523,6 +542,10 @@ std::string Script::Execute(const Words& words) {
   }
   if (verb == "show") {
     return Show();
+  }
+  if (verb == "why") {
+    Pass({"pass", "100ms"});
+    return Why(ParseKey(words.at(1)));
   }
   if (verb == "depth") {
     for (auto& [name, agent] : cluster_.agents()) {

@@ -25,6 +25,7 @@ class Script {
   std::string OfReplica(const std::vector<std::string>& words);
   std::string Pass(const std::vector<std::string>& words);
   std::string Show();
+  std::string Why(const ServiceKey& key);
 
   std::string Print(const Ready& ready, const std::string& prefix);
   std::string PrintChange(const StoreChange& change);

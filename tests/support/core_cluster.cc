@@ -152,6 +152,9 @@ void CoreCluster::Report(FakeAgent& agent) {
       reading.term = probe.term;
       if (auto depth = agent.depth.find(probe.probe); depth != agent.depth.end()) {
         reading.ready = depth->second;
+        if (auto held = agent.held.find(probe.probe); held != agent.held.end()) {
+          reading.held = held->second;
+        }
       } else {
         reading.error = "redis: connection refused";
       }
@@ -240,6 +243,9 @@ void CoreCluster::Deliver(const Order& order) {
 Ready CoreCluster::Take() {
   Ready ready = core_->TakeReady();
   store_.Apply(ready.changes);
+  if (record_) {
+    record_(ready);
+  }
   for (const Order& order : ready.orders) {
     Deliver(order);
   }

@@ -71,6 +71,7 @@ struct FakeAgent {
   std::map<ReplicaId, int64_t> in_flight;
   int64_t mass_refusals = 0;            // R1.4: assignments refused
   std::map<std::string, double> depth;  // by the queue's probe text
+  std::map<std::string, double> held;   // jobs in hand; absent: the source does not say
   std::vector<FoundReplica> foreign;    // containers with a drover label from elsewhere
 };
 
@@ -101,6 +102,9 @@ class CoreCluster {
   // every Ready that is not empty.
   void Pass(Duration duration, const std::function<void(const Ready&)>& each);
 
+  // From now on Take() hands what is for the history to `record`.
+  void RecordTo(std::function<void(const Ready&)> record) { record_ = std::move(record); }
+
   const FakeStore& store() const { return store_; }
 
   Epoch epoch() const { return epoch_; }
@@ -125,6 +129,7 @@ class CoreCluster {
   std::map<std::string, FakeAgent> agents_;
   std::map<NodeId, std::string> names_;
   std::shared_ptr<const View> view_;
+  std::function<void(const Ready&)> record_;
 };
 
 }  // namespace drover::controller

@@ -31,6 +31,7 @@ INCLUDE_RULES = [
     ("agent/", ["common/", "agent/", "drover/v1/", "externalscaler/"], None),
     ("compose/", ["common/", "compose/", "drover/v1/"], r"absl/.*|yaml-cpp/.*|google/protobuf/.*|nlohmann/.*|openssl/.*"),
     ("simulate/", ["common/", "controller/core/", "simulate/"], r"absl/.*|nlohmann/.*"),
+    ("cli/history.", ["common/", "cli/", "controller/core/", "controller/runtime/history/records.h", "drover/v1/"], None),
     ("cli/", ["common/", "compose/", "cli/", "simulate/", "drover/v1/", "controller/runtime/convert.h"], None),
     ("deploy/examples/", ["deploy/examples/"], r"$^"),
     ("tests/", None, None),

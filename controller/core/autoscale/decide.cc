@@ -8,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "common/check.h"
 #include "controller/core/autoscale/average_value.h"
+#include "controller/core/autoscale/conditions.h"
 #include "controller/core/autoscale/families.h"
 #include "controller/core/autoscale/rate.h"
 #include "controller/core/autoscale/schedule.h"
@@ -214,6 +215,13 @@ Idle IdleOf(const DecideInput& input, const Combined& all, ScalingHistory& histo
 
 // ---- the chain of steps -----------------------------------------------------------------------------
 
+// "; next step in 4m20s": when time alone will change a limit.
+std::string TimeLeft(std::optional<Instant> until, Instant now) {
+  return until ? absl::StrCat("; next step in ",
+                              absl::FormatDuration(absl::Ceil(*until - now, absl::Seconds(1))))
+               : "";
+}
+
 // Notes why the winning signal does not get what its formula says, before anything else is applied.
 void NoteHeldWish(const Combined& all, Decision& decision) {
   if (all.winner != nullptr && !all.winner->held_by.empty() && all.winner->raw != all.winner->wish) {
@@ -248,6 +256,22 @@ void RememberWish(const DecideInput& input, const Combined& all, ScalingHistory&
   Compact(history.recommendations);
 }
 
+// Where the count comes from that a window holds on to.
+std::string StabilizedBy(const DecideInput& input, const ScalingHistory& history, int64_t value, bool down,
+                         Duration window) {
+  const auto& wishes = history.recommendations;
+  const bool wished = std::any_of(wishes.begin(), wishes.end(), [&](const Recommendation& wish) {
+    return wish.value == value && input.now - wish.at < window;
+  });
+  if (!wished && value == history.count_at_start) {
+    return absl::StrCat("what was wished earlier than ",
+                        absl::FormatDuration(absl::Trunc(input.now - history.since, absl::Seconds(1))),
+                        " ago is not known; ", value, " ran then");
+  }
+  return absl::StrCat("within the last ", absl::FormatDuration(window), down ? " at least " : " at most ",
+                      value, " were wished");
+}
+
 std::optional<Instant> ApplyStabilization(const DecideInput& input, const ScalingHistory& history,
                                           Steps& steps) {
   std::deque<Recommendation> earlier = history.recommendations;
@@ -261,9 +285,9 @@ std::optional<Instant> ApplyStabilization(const DecideInput& input, const Scalin
                                     earlier);
   const bool down = held.value > steps.value();
   const Duration window = down ? spec.down.stabilization : spec.up.stabilization;
-  steps.Set("stabilization", held.value, down ? "ScaleDownStabilized" : "ScaleUpStabilized",
-            absl::StrCat(down ? "largest" : "smallest", " wish of the last ", absl::FormatDuration(window),
-                         " decides"));
+  steps.Set(
+      "stabilization", held.value, down ? "ScaleDownStabilized" : "ScaleUpStabilized",
+      absl::StrCat(StabilizedBy(input, history, held.value, down, window), TimeLeft(held.until, input.now)));
   return held.until;
 }
 
@@ -281,19 +305,23 @@ std::optional<Instant> ApplyRate(const DecideInput& input, const ScalingHistory&
   if (allowed == steps.value()) {
     return std::nullopt;
   }
-  steps.Set("rate", allowed, up ? "ScaleUpLimit" : "ScaleDownLimit", rate.detail);
+  steps.Set("rate", allowed, up ? "ScaleUpLimit" : "ScaleDownLimit",
+            absl::StrCat(rate.detail, TimeLeft(rate.until, input.now)));
   return rate.until;
 }
 
 // What people and the state of the cluster impose on the signals' answer (R10.1, R2.5).
 void ApplyOperators(const DecideInput& input, Steps& steps, Decision& decision) {
   if (input.held) {
-    steps.Set("hold", *input.held, "Held", "count set by hand");
+    steps.Set("hold", *input.held, "Held",
+              absl::StrCat("count set by hand", UntilText(input, input.held_until)));
     decision.reason = "Held";
   } else if (input.pause_down_only) {
-    steps.Set("paused", std::max(steps.value(), input.current), "Paused", "paused by hand, downwards only");
+    steps.Set("paused", std::max(steps.value(), input.current), "Paused",
+              absl::StrCat("scale-down paused by hand", UntilText(input, input.paused_until)));
   } else if (input.paused) {
-    steps.Set("paused", input.current, "Paused", "paused by hand");
+    steps.Set("paused", input.current, "Paused",
+              absl::StrCat("paused by hand", UntilText(input, input.paused_until)));
     decision.reason = "Paused";
   }
   if (input.scale_down_blocked) {
@@ -428,6 +456,7 @@ DecideResult Decide(const DecideInput& measured, ScalingHistory history) {
     decision.reason = "DryRun";
   }
   decision.desired = answer.steps.value();
+  decision.conditions = ConditionsOf(input, decision);
 
   RememberChange(history.changes, {.at = input.now, .change = decision.desired - input.current},
                  std::max(LongestPeriod(input.spec->up), LongestPeriod(input.spec->down)));

@@ -103,6 +103,8 @@ struct DecideInput {
   std::optional<int64_t> held;      // count set by hand (R10.1)
   bool scale_down_blocked = false;  // mass hold, not settled, …: up only, with the reason
   std::string blocked_reason;
+  std::optional<absl::Time> paused_until;  // absent: until resumed
+  std::optional<absl::Time> held_until;    // absent: until resumed
 };
 
 struct DecideResult {

@@ -22,7 +22,11 @@ size_t Width(const std::string& text) {
 using Row = std::vector<std::string>;
 
 // Columns two blanks apart, each line indented by two; the last column is as long as it is.
-void AppendTable(std::string& text, const std::vector<Row>& rows) {
+void AppendTable(std::string& text, const char* title, const std::vector<Row>& rows) {
+  if (rows.empty()) {
+    return;
+  }
+  absl::StrAppend(&text, "\n", title, "\n");
   std::vector<size_t> widths;
   for (const Row& row : rows) {
     widths.resize(std::max(widths.size(), row.size()));
@@ -70,10 +74,45 @@ Row SignalRow(const SignalDecision& signal, const std::string& winner) {
   return row;
 }
 
+std::vector<Row> SignalRows(const Decision& decision) {
+  std::vector<Row> rows;
+  for (const SignalDecision& signal : decision.signals) {
+    rows.push_back(SignalRow(signal, decision.winner));
+  }
+  return rows;
+}
+
+std::vector<Row> StepRows(const Decision& decision) {
+  std::vector<Row> rows;
+  for (const Clamp& clamp : decision.clamps) {
+    rows.push_back({clamp.name, absl::StrCat(clamp.before, " -> ", clamp.after), clamp.detail});
+  }
+  return rows;
+}
+
+std::vector<Row> ChoiceRows(const Decision& decision) {
+  std::vector<Row> rows;
+  for (const Choice& choice : decision.choices) {
+    const std::string node = choice.node.value().empty() ? "" : absl::StrCat("on ", choice.node.value());
+    rows.push_back({choice.action, ToString(choice.replica), node, choice.why});
+  }
+  return rows;
+}
+
+// "queue thumbs wants 12; " when that is not what came out.
+std::string Wanted(const Decision& decision) {
+  for (const SignalDecision& signal : decision.signals) {
+    if (signal.name == decision.winner && signal.wish && *signal.wish != decision.desired) {
+      return absl::StrCat(signal.name, " wants ", *signal.wish, "; ");
+    }
+  }
+  return "";
+}
+
 // What settled it: the last step, else the winning formula, else the first unknown signal.
 std::string Cause(const Decision& decision) {
   if (!decision.clamps.empty()) {
-    return decision.clamps.back().detail;
+    return absl::StrCat(Wanted(decision), decision.clamps.back().detail);
   }
   for (const SignalDecision& signal : decision.signals) {
     if (!decision.winner.empty() && signal.name == decision.winner) {
@@ -104,31 +143,19 @@ std::string ToText(const Decision& decision) {
   absl::StrAppend(&text, "at ", absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", decision.at, absl::UTCTimeZone()),
                   "\n");
 
-  absl::StrAppend(&text, "\nsignals\n");
+  AppendTable(text, "signals", SignalRows(decision));
+  AppendTable(text, "steps", StepRows(decision));
+  AppendTable(text, "replicas", ChoiceRows(decision));
   std::vector<Row> rows;
-  for (const SignalDecision& signal : decision.signals) {
-    rows.push_back(SignalRow(signal, decision.winner));
+  for (const std::string& line : decision.blocked) {
+    rows.push_back({line});
   }
-  AppendTable(text, rows);
-
-  if (!decision.clamps.empty()) {
-    absl::StrAppend(&text, "\nsteps\n");
-    rows.clear();
-    for (const Clamp& clamp : decision.clamps) {
-      rows.push_back({clamp.name, absl::StrCat(clamp.before, " -> ", clamp.after), clamp.detail});
-    }
-    AppendTable(text, rows);
+  AppendTable(text, "blocked", rows);
+  rows.clear();
+  for (const Condition& condition : decision.conditions) {
+    rows.push_back({condition.type, condition.holds ? "True" : "False", condition.reason, condition.message});
   }
-
-  if (!decision.choices.empty()) {
-    absl::StrAppend(&text, "\nreplicas\n");
-    rows.clear();
-    for (const Choice& choice : decision.choices) {
-      const std::string node = choice.node.value().empty() ? "" : absl::StrCat("on ", choice.node.value());
-      rows.push_back({choice.action, ToString(choice.replica), node, choice.why});
-    }
-    AppendTable(text, rows);
-  }
+  AppendTable(text, "conditions", rows);
   return text;
 }
 

@@ -33,46 +33,47 @@ double LoadEstimate::InHand(const LoadSample& sample, double step_s) const {
   if (sample.running) {
     return *sample.running;
   }
-  if (sample.waiting > 0 || !last_) {
+  if (sample.waiting > 0 || !memory.last) {
     return ready;
   }
-  return std::min(ready, *last_->running * std::exp(-step_s / kProbeScale));
+  return std::min(ready, *memory.last->running * std::exp(-step_s / kProbeScale));
 }
 
 double LoadEstimate::NewArrivals(const LoadSample& sample, double step_s) const {
-  if (sample.arrivals && last_->arrivals) {
-    return std::max(0.0, *sample.arrivals - *last_->arrivals);
+  if (sample.arrivals && memory.last->arrivals) {
+    return std::max(0.0, *sample.arrivals - *memory.last->arrivals);
   }
-  const double gone = *last_->running * step_s / service_s;
-  return std::max(0.0, sample.waiting + *sample.running - last_->waiting - *last_->running + gone);
+  const double gone = *memory.last->running * step_s / service_s;
+  return std::max(0.0,
+                  sample.waiting + *sample.running - memory.last->waiting - *memory.last->running + gone);
 }
 
 void LoadEstimate::LearnService(const LoadSample& sample, double step_s) {
-  if (sample.completions && last_->completions) {
+  if (sample.completions && memory.last->completions) {
     const double keep = std::exp(-step_s / std::max(60.0, kServiceMemory * service_s));
-    busy_s_ = busy_s_ * keep + (*last_->running + *sample.running) / 2 * step_s;
-    done_ = done_ * keep + std::max(0.0, *sample.completions - *last_->completions);
+    memory.busy_s = memory.busy_s * keep + (*memory.last->running + *sample.running) / 2 * step_s;
+    memory.done = memory.done * keep + std::max(0.0, *sample.completions - *memory.last->completions);
     return;
   }
   // A queue that falls with all replicas busy bounds the length of a job from above.
-  const double fell = last_->waiting - sample.waiting;
-  const double bound = fell > 0 && sample.waiting > 0 ? *last_->running * step_s / fell : service_s;
+  const double fell = memory.last->waiting - sample.waiting;
+  const double bound = fell > 0 && sample.waiting > 0 ? *memory.last->running * step_s / fell : service_s;
   if (bound < service_s) {
-    busy_s_ = kBoundJobs * bound;
-    done_ = kBoundJobs;
+    memory.busy_s = kBoundJobs * bound;
+    memory.done = kBoundJobs;
   }
 }
 
 void LoadEstimate::FollowDemand(const LoadSample& sample, double arrivals, double step_s, double patience_s) {
   const double present = sample.waiting + *sample.running;
   if (sample.waiting > 0) {
-    queued_at_s_ = sample.at_s;
-    queued_ = true;
+    memory.queued_at_s = sample.at_s;
+    memory.queued = true;
   }
-  const bool whole = !queued_ || sample.at_s - queued_at_s_ >= kQueueShadow * service_s;
+  const bool whole = !memory.queued || sample.at_s - memory.queued_at_s >= kQueueShadow * service_s;
   if (whole && patience_s <= service_s) {
     demand = present;
-    queued_ = false;
+    memory.queued = false;
     return;
   }
   // As if each job had started at once, on an infinite-server queue; where the promise leaves time, as if
@@ -85,40 +86,40 @@ void LoadEstimate::FollowDemand(const LoadSample& sample, double arrivals, doubl
 }
 
 void LoadEstimate::FollowMean(double step_s, double startup_s) {
-  mean_age_s_ += step_s;
+  memory.mean_age_s += step_s;
   const double error = demand - mean;
   jumped = std::abs(error) > kJump * std::sqrt(std::max(1.0, mean));
   if (jumped) {
     mean = demand;
-    mean_age_s_ = 0;
+    memory.mean_age_s = 0;
     return;
   }
   const double scale = kMeanScale * std::max(startup_s, service_s);
-  mean += error * Weight(step_s, std::min(scale, mean_age_s_ / 2 + service_s));
+  mean += error * Weight(step_s, std::min(scale, memory.mean_age_s / 2 + service_s));
 }
 
 void LoadEstimate::Add(const LoadSample& given, double startup_s, double max_wait_s) {
-  const double step_s = last_ ? std::max(0.0, given.at_s - last_->at_s) : 0;
+  const double step_s = memory.last ? std::max(0.0, given.at_s - memory.last->at_s) : 0;
   LoadSample sample = given;
   sample.running = InHand(given, step_s / startup_s);
-  if (!last_) {
+  if (!memory.last) {
     service_s = max_wait_s;
     demand = mean = sample.waiting + *sample.running;
-    last_ = sample;
+    memory.last = sample;
     return;
   }
   LearnService(sample, step_s);
-  service_s = (kPriorJobs * max_wait_s + busy_s_) / (kPriorJobs + done_);
+  service_s = (kPriorJobs * max_wait_s + memory.busy_s) / (kPriorJobs + memory.done);
   const double arrivals = NewArrivals(sample, step_s);
   arrived += arrivals;
   if (step_s > 0) {
-    rate_age_s_ += step_s;
+    memory.rate_age_s += step_s;
     rate += (arrivals / step_s - rate) *
-            Weight(step_s, std::min(kRateScale * startup_s, rate_age_s_ + startup_s));
+            Weight(step_s, std::min(kRateScale * startup_s, memory.rate_age_s + startup_s));
   }
   FollowDemand(sample, arrivals, step_s, (max_wait_s - startup_s) / 2);
   FollowMean(step_s, startup_s);
-  last_ = sample;
+  memory.last = sample;
 }
 
 }  // namespace drover::controller

@@ -20,12 +20,24 @@ struct LoadSample {
 };
 
 struct LoadEstimate {
+  // What Add goes on from.
+  struct Memory {
+    std::optional<LoadSample> last = {};  // with `running` filled in
+    double busy_s = 0;                    // replica-seconds of work and jobs done, both fading
+    double done = 0;
+    double queued_at_s = 0;  // when jobs last waited
+    bool queued = false;     // jobs have waited since the demand was last seen whole
+    double mean_age_s = 0;   // since the last jump
+    double rate_age_s = 0;   // since the first sample
+  };
+
   double demand = 0;     // jobs that would run now had each started when its promise asks for it
   double mean = 0;       // of `demand`, over a few start-ups; jumps with the load
   double service_s = 0;  // mean length of a job
   double arrived = 0;    // jobs, counted or estimated, since the first sample
   double rate = 0;       // of arrivals, jobs/s, over a hundred start-ups
   bool jumped = false;   // the last sample contradicted the mean: the load has changed at once
+  Memory memory;         // for Add, and for the history
 
   // Takes in `sample`; `startup_s` and `max_wait_s` set the time scale. The service time is taken for
   // `max_wait_s` until something is known.
@@ -37,14 +49,6 @@ struct LoadEstimate {
   double InHand(const LoadSample& sample, double step_s) const;
   void FollowDemand(const LoadSample& sample, double arrivals, double step_s, double patience_s);
   void FollowMean(double step_s, double startup_s);
-
-  std::optional<LoadSample> last_;  // with `running` filled in
-  double busy_s_ = 0;               // replica-seconds of work and jobs done, both fading
-  double done_ = 0;
-  double queued_at_s_ = 0;  // when jobs last waited
-  bool queued_ = false;     // jobs have waited since the demand was last seen whole
-  double mean_age_s_ = 0;   // since the last jump
-  double rate_age_s_ = 0;   // since the first sample
 };
 
 }  // namespace drover::controller

@@ -29,6 +29,8 @@ struct WaitingLoad {
   std::optional<double> arrivals = {};  // totals since any start
   std::optional<double> completions = {};
   std::optional<Duration> oldest = {};  // age of the oldest waiting job
+
+  friend bool operator==(const WaitingLoad&, const WaitingLoad&) = default;
 };
 
 // How the past kept the promise.

@@ -1,6 +1,7 @@
 #include "controller/core/autoscale/max_window.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace drover::controller {
 namespace {
@@ -15,7 +16,8 @@ int64_t BucketOf(Instant at, Duration granularity) {
 
 }  // namespace
 
-MaxWindow::MaxWindow(Duration window, Duration granularity) : window_(window), granularity_(granularity) {
+MaxWindow::MaxWindow(Duration window, Duration granularity, std::deque<Entry> entries)
+    : window_(window), granularity_(granularity), falling_(std::move(entries)) {
   absl::Duration rest;
   buckets_ = absl::IDivDuration(window, granularity, &rest);
   buckets_ = std::max<int64_t>(1, buckets_ + (rest > absl::ZeroDuration() ? 1 : 0));

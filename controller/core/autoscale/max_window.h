@@ -11,8 +11,13 @@ namespace drover::controller {
 
 class MaxWindow {
  public:
-  // `granularity` is above 0; a window shorter than that holds one bucket.
-  MaxWindow(Duration window, Duration granularity);
+  struct Entry {
+    int64_t bucket = 0;
+    int64_t value = 0;
+  };
+
+  // `granularity` is above 0; a window shorter than that holds one bucket. `entries`: of another's.
+  MaxWindow(Duration window, Duration granularity, std::deque<Entry> entries = {});
 
   // Times come in ascending order.
   void Record(Instant at, int64_t value);
@@ -22,12 +27,12 @@ class MaxWindow {
 
   Duration window() const { return window_; }
 
- private:
-  struct Entry {
-    int64_t bucket = 0;
-    int64_t value = 0;
-  };
+  Duration granularity() const { return granularity_; }
 
+  // All that it remembers, for the history.
+  const std::deque<Entry>& entries() const { return falling_; }
+
+ private:
   Duration window_;
   Duration granularity_;
   int64_t buckets_;

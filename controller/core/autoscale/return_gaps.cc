@@ -27,36 +27,36 @@ double ReturnGaps::Lower(size_t bucket, double unit_s) {
 }
 
 void ReturnGaps::Begin(double at_s, int64_t level) {
-  begun_ = true;
-  level_ = 0;
-  open_ = {{.top = level, .since_s = at_s}};
+  state_.begun = true;
+  state_.level = 0;
+  state_.open = {{.top = level, .since_s = at_s}};
 }
 
 void ReturnGaps::Set(double at_s, int64_t level, double unit_s) {
-  if (level < level_) {
-    open_.push_back({.top = level_, .since_s = at_s});
-    if (open_.size() > kMaxRuns) {
-      open_.erase(open_.begin());
+  if (level < state_.level) {
+    state_.open.push_back({.top = state_.level, .since_s = at_s});
+    if (state_.open.size() > kMaxRuns) {
+      state_.open.erase(state_.open.begin());
     }
   }
-  int64_t low = level_;
-  while (level > low && !open_.empty()) {
-    const Run& run = open_.back();
+  int64_t low = state_.level;
+  while (level > low && !state_.open.empty()) {
+    const Run& run = state_.open.back();
     const int64_t high = std::min(run.top, level);
-    closed_[BucketOf(at_s - run.since_s, unit_s)] += static_cast<double>(high - low);
+    state_.closed[BucketOf(at_s - run.since_s, unit_s)] += static_cast<double>(high - low);
     low = high;
     if (run.top > level) {
       break;
     }
-    open_.pop_back();
+    state_.open.pop_back();
   }
-  level_ = level;
+  state_.level = level;
 }
 
 double ReturnGaps::BestHold(double at_s, double miss_s, double unit_s) const {
   std::array<double, kBuckets> open = {};
-  int64_t low = level_;
-  for (auto run = open_.rbegin(); run != open_.rend(); ++run) {
+  int64_t low = state_.level;
+  for (auto run = state_.open.rbegin(); run != state_.open.rend(); ++run) {
     open[BucketOf(at_s - run->since_s, unit_s)] += static_cast<double>(run->top - low);
     low = run->top;
   }
@@ -65,10 +65,10 @@ double ReturnGaps::BestHold(double at_s, double miss_s, double unit_s) const {
   survive.fill(1);
   double at_risk = kPriorGaps;
   for (size_t b = 0; b < kBuckets; ++b) {
-    at_risk += closed_[b] + open[b];
+    at_risk += state_.closed[b] + open[b];
   }
   for (size_t b = 0; b < kBuckets; ++b) {
-    const double ended = closed_[b] + kPriorGaps / kBuckets;
+    const double ended = state_.closed[b] + kPriorGaps / kBuckets;
     survive[b + 1] = survive[b] * std::max(0.0, 1 - ended / at_risk);
     at_risk = std::max(1e-9, at_risk - ended - open[b]);
   }
@@ -89,8 +89,8 @@ double ReturnGaps::BestHold(double at_s, double miss_s, double unit_s) const {
 }
 
 int64_t ReturnGaps::Held(double at_s, double hold_s) const {
-  int64_t held = level_;
-  for (auto run = open_.rbegin(); run != open_.rend() && at_s - run->since_s <= hold_s; ++run) {
+  int64_t held = state_.level;
+  for (auto run = state_.open.rbegin(); run != state_.open.rend() && at_s - run->since_s <= hold_s; ++run) {
     held = std::max(held, run->top);
   }
   return held;

@@ -7,16 +7,37 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace drover::controller {
 
 class ReturnGaps {
  public:
+  // Geometric buckets of gap lengths, from a quarter of a unit to about three thousand units.
+  static constexpr size_t kBuckets = 26;
+
+  struct Run {
+    int64_t top = 0;  // levels from the next run's top, or the present level, up to this
+    double since_s = 0;
+  };
+
+  struct State {
+    bool begun = false;
+    int64_t level = 0;
+    std::vector<Run> open;  // highest first; the last is the newest and lowest
+    std::array<double, kBuckets> closed = {};
+  };
+
+  ReturnGaps() = default;
+
+  // With what another remembered.
+  explicit ReturnGaps(State state) : state_(std::move(state)) {}
+
   // Begins at `level` replicas, at `at_s`; `unit_s` is the scale of times (a start-up).
   void Begin(double at_s, int64_t level);
 
-  bool begun() const { return begun_; }
+  bool begun() const { return state_.begun; }
 
   // The need is `level` from `at_s` on.
   void Set(double at_s, int64_t level, double unit_s);
@@ -28,24 +49,17 @@ class ReturnGaps {
   // The largest level of the last `hold_s`.
   int64_t Held(double at_s, double hold_s) const;
 
+  // All that it remembers, for the history.
+  const State& state() const { return state_; }
+
  private:
-  // Geometric buckets of gap lengths, from a quarter of a unit to about three thousand units.
-  static constexpr size_t kBuckets = 26;
   // Runs of levels whose gaps opened together; when there are more, the oldest are forgotten.
   static constexpr size_t kMaxRuns = 256;
-
-  struct Run {
-    int64_t top = 0;  // levels from the next run's top, or the present level, up to this
-    double since_s = 0;
-  };
 
   static size_t BucketOf(double gap_s, double unit_s);
   static double Lower(size_t bucket, double unit_s);
 
-  bool begun_ = false;
-  int64_t level_ = 0;
-  std::vector<Run> open_;  // highest first; the last is the newest and lowest
-  std::array<double, kBuckets> closed_ = {};
+  State state_;
 };
 
 }  // namespace drover::controller

@@ -17,57 +17,58 @@ constexpr double kSame = 1.1;        // busy replicas within this factor of the 
 }  // namespace
 
 void ThroughputWatch::Add(const ThroughputSample& sample, double startup_s, double service_s) {
-  const std::optional<ThroughputSample> before = last_;
-  last_ = sample;
+  const std::optional<ThroughputSample> before = state_.last;
+  state_.last = sample;
   const bool counted = sample.arrivals && sample.completions;
   if (!before || !counted || !before->arrivals || !before->completions || sample.at_s <= before->at_s) {
     return;
   }
   // Behind a limit jobs take longer the more there are: the time scale is that of the reference.
-  const double job_s = reference_done_ > 0 ? reference_busy_ / reference_done_ : service_s;
+  const double job_s = state_.reference_done > 0 ? state_.reference_busy / state_.reference_done : service_s;
   const double scale_s = std::max(startup_s, kServiceTimes * job_s);
   const double step_s = sample.at_s - before->at_s;
-  const double weight = 1 - std::exp(-step_s / std::min(scale_s, seen_s_ + step_s));
-  busy_ += weight * (sample.busy - busy_);
-  came_ += weight * (std::max(0.0, *sample.arrivals - *before->arrivals) / step_s - came_);
-  done_ += weight * (std::max(0.0, *sample.completions - *before->completions) / step_s - done_);
-  seen_s_ += step_s;
-  if (seen_s_ >= kSettled * scale_s) {
+  const double weight = 1 - std::exp(-step_s / std::min(scale_s, state_.seen_s + step_s));
+  state_.busy += weight * (sample.busy - state_.busy);
+  state_.came += weight * (std::max(0.0, *sample.arrivals - *before->arrivals) / step_s - state_.came);
+  state_.done += weight * (std::max(0.0, *sample.completions - *before->completions) / step_s - state_.done);
+  state_.seen_s += step_s;
+  if (state_.seen_s >= kSettled * scale_s) {
     Compare(sample, scale_s);
   }
 }
 
 void ThroughputWatch::Refer() {
-  reference_busy_ = busy_;
-  reference_done_ = done_;
-  limit_.reset();
-  suspected_s_.reset();
+  state_.reference_busy = state_.busy;
+  state_.reference_done = state_.done;
+  state_.limit.reset();
+  state_.suspected_s.reset();
 }
 
 void ThroughputWatch::Compare(const ThroughputSample& sample, double scale_s) {
-  if (limit_) {
+  if (state_.limit) {
     // The count stands still; what is done more is done because the limit has moved.
-    const bool gone = sample.waiting == 0 && done_ >= kKeepsUp * came_;
-    if (gone || done_ >= kMoreDone * limited_done_) {
+    const bool gone = sample.waiting == 0 && state_.done >= kKeepsUp * state_.came;
+    if (gone || state_.done >= kMoreDone * state_.limited_done) {
       Refer();
     }
     return;
   }
-  const bool fewer = kSame * busy_ < reference_busy_;
-  const bool more_done = done_ >= kMoreDone * reference_done_;
-  const bool more_busy = busy_ >= kMoreBusy * reference_busy_;
-  if (reference_busy_ == 0 || fewer || more_done || (more_busy && done_ >= kKeepsUp * came_)) {
+  const bool fewer = kSame * state_.busy < state_.reference_busy;
+  const bool more_done = state_.done >= kMoreDone * state_.reference_done;
+  const bool more_busy = state_.busy >= kMoreBusy * state_.reference_busy;
+  if (state_.reference_busy == 0 || fewer || more_done ||
+      (more_busy && state_.done >= kKeepsUp * state_.came)) {
     Refer();
   } else if (!more_busy) {
-    suspected_s_.reset();
-    if (busy_ <= kSame * reference_busy_) {
-      reference_done_ = done_;
+    state_.suspected_s.reset();
+    if (state_.busy <= kSame * state_.reference_busy) {
+      state_.reference_done = state_.done;
     }
-  } else if (!suspected_s_) {
-    suspected_s_ = sample.at_s;
-  } else if (sample.at_s - *suspected_s_ >= kSure * scale_s) {
-    limit_ = reference_busy_;
-    limited_done_ = done_;
+  } else if (!state_.suspected_s) {
+    state_.suspected_s = sample.at_s;
+  } else if (sample.at_s - *state_.suspected_s >= kSure * scale_s) {
+    state_.limit = state_.reference_busy;
+    state_.limited_done = state_.done;
   }
 }
 

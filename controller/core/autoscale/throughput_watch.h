@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 
 namespace drover::controller {
 
@@ -18,27 +19,39 @@ struct ThroughputSample {
 
 class ThroughputWatch {
  public:
+  struct State {
+    std::optional<ThroughputSample> last = {};
+    double seen_s = 0;  // for how long
+    // Smoothed, all with the same lag; rates in jobs/s.
+    double busy = 0;
+    double came = 0;
+    double done = 0;
+    double reference_busy = 0;
+    double reference_done = 0;
+    std::optional<double> suspected_s = {};
+    std::optional<double> limit = {};
+    double limited_done = 0;
+  };
+
+  ThroughputWatch() = default;
+
+  // With what another remembered.
+  explicit ThroughputWatch(State state) : state_(std::move(state)) {}
+
   // Rates are meant over a start-up or a few mean job lengths, whichever is longer.
   void Add(const ThroughputSample& sample, double startup_s, double service_s);
 
   // Busy replicas beyond which nothing was gained; absent: no limit is known.
-  std::optional<double> limit() const { return limit_; }
+  std::optional<double> limit() const { return state_.limit; }
+
+  // All that it remembers, for the history.
+  const State& state() const { return state_; }
 
  private:
   void Compare(const ThroughputSample& sample, double scale_s);
   void Refer();
 
-  std::optional<ThroughputSample> last_;
-  double seen_s_ = 0;  // for how long
-  // Smoothed, all with the same lag; rates in jobs/s.
-  double busy_ = 0;
-  double came_ = 0;
-  double done_ = 0;
-  double reference_busy_ = 0;
-  double reference_done_ = 0;
-  std::optional<double> suspected_s_;
-  std::optional<double> limit_;
-  double limited_done_ = 0;
+  State state_;
 };
 
 }  // namespace drover::controller

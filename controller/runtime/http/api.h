@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "controller/ports/agent_link.h"
+#include "controller/ports/history.h"
 #include "controller/runtime/http/loop_client.h"
 #include "google/protobuf/message.h"
 
@@ -86,6 +87,7 @@ class DecisionCounter;
 struct Api {
   LoopClient* loop = nullptr;
   AgentLink* agents = nullptr;
+  HistoryLog* history = nullptr;  // null: none is kept
   Gate* streams = nullptr;
   const DecisionCounter* decisions = nullptr;
   const std::atomic<bool>* stopping = nullptr;

@@ -18,11 +18,19 @@ ApiResponse ListStacks(const Api& api, const ApiRequest& request);
 ApiResponse GetStack(const Api& api, const ApiRequest& request);
 ApiResponse ListServices(const Api& api, const ApiRequest& request);
 ApiResponse GetService(const Api& api, const ApiRequest& request);
+// The 404 of a service that is not in `view`.
+ApiResponse ServiceNotFound(const ServiceKey& key, const View& view);
+ServiceKey KeyOf(const ApiRequest& request);
 ApiResponse GetWhy(const Api& api, const ApiRequest& request);
 ApiResponse ListReplicas(const Api& api, const ApiRequest& request);
 ApiResponse ListNodes(const Api& api, const ApiRequest& request);
 ApiResponse GetNode(const Api& api, const ApiRequest& request);
 ApiResponse ListOrphans(const Api& api, const ApiRequest& request);
+
+// handlers_history.cc
+// GetWhy with ?at=.
+ApiResponse GetWhyAt(const Api& api, const ApiRequest& request, const ServiceView& service);
+ApiResponse GetHistory(const Api& api, const ApiRequest& request);
 
 // handlers_apply.cc
 ApiResponse PutStack(const Api& api, const ApiRequest& request);

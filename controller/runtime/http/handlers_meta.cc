@@ -17,6 +17,10 @@ ApiResponse Text(int status, std::string body) {
   return response;
 }
 
+std::optional<HistoryLog::Stats> HistoryStats(const Api& api) {
+  return api.history == nullptr ? std::nullopt : std::optional(api.history->stats());
+}
+
 }  // namespace
 
 ApiResponse GetVersion(const Api& api, const ApiRequest&) {
@@ -47,7 +51,8 @@ ApiResponse GetMetrics(const Api& api, const ApiRequest&) {
   ApiResponse response = Text(200, MetricsText({.view = view.get(),
                                                 .loop = api.loop->stats(),
                                                 .event_streams = api.streams->open(),
-                                                .decisions = api.decisions->counts()}));
+                                                .decisions = api.decisions->counts(),
+                                                .history = HistoryStats(api)}));
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   return response;
 }

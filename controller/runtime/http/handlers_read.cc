@@ -31,18 +31,6 @@ ApiResponse NotFound(absl::string_view what, const std::string& name, std::vecto
   return ErrorResponse(404, "NotFound", message);
 }
 
-ServiceKey KeyOf(const ApiRequest& request) {
-  return {.stack = request.params.at("stack"), .service = request.params.at("service")};
-}
-
-ApiResponse ServiceNotFound(const ServiceKey& key, const View& view) {
-  std::vector<std::string> known;
-  for (const auto& [other, service] : view.services) {
-    known.push_back(ToString(other));
-  }
-  return NotFound("service", ToString(key), std::move(known));
-}
-
 // Stuck calls of the nodes that hold a replica of the service (R3.8).
 void AddStuck(const ServiceView& service, const View& view, v1::WhyResponse& why) {
   std::vector<NodeId> nodes;
@@ -63,6 +51,18 @@ void AddStuck(const ServiceView& service, const View& view, v1::WhyResponse& why
 }
 
 }  // namespace
+
+ServiceKey KeyOf(const ApiRequest& request) {
+  return {.stack = request.params.at("stack"), .service = request.params.at("service")};
+}
+
+ApiResponse ServiceNotFound(const ServiceKey& key, const View& view) {
+  std::vector<std::string> known;
+  for (const auto& [other, service] : view.services) {
+    known.push_back(ToString(other));
+  }
+  return NotFound("service", ToString(key), std::move(known));
+}
 
 ApiResponse ListStacks(const Api& api, const ApiRequest&) {
   const auto view = api.loop->view();
@@ -121,10 +121,16 @@ ApiResponse GetWhy(const Api& api, const ApiRequest& request) {
     return ServiceNotFound(KeyOf(request), *view);
   }
   const ServiceView& service = *found->second;
+  if (request.query.count("at") > 0) {
+    return GetWhyAt(api, request, service);
+  }
   v1::WhyResponse why;
   *why.mutable_service() = ServiceToApi(service, *view);
   if (service.decision != nullptr) {
     *why.mutable_decision() = DecisionToApi(*service.decision);
+  }
+  if (service.last_change != nullptr) {
+    *why.mutable_last_change() = DecisionToApi(*service.last_change);
   }
   for (const ReplicaView& replica : service.replicas) {
     *why.add_replicas() = ReplicaToApi(replica, service, *view);

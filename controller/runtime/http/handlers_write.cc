@@ -12,10 +12,6 @@
 namespace drover::controller {
 namespace {
 
-ServiceKey KeyOf(const ApiRequest& request) {
-  return {.stack = request.params.at("stack"), .service = request.params.at("service")};
-}
-
 // Posts the change and answers when it is durable.
 ApiResponse Change(const Api& api, Event event) {
   const absl::StatusOr<Reply> reply = api.loop->Call(std::move(event), api.call_timeout);

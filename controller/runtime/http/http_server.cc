@@ -134,6 +134,7 @@ class HttpServer::Impl {
         pool_({.threads = options_.connections}) {
     api_ = {.loop = loop_.get(),
             .agents = agents,
+            .history = options_.history,
             .streams = &streams_,
             .decisions = &decisions_,
             .stopping = &stopping_,

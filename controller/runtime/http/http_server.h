@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "controller/ports/agent_link.h"
+#include "controller/ports/history.h"
 #include "controller/runtime/http/loop_client.h"
 
 namespace drover::controller {
@@ -26,6 +27,7 @@ class HttpServer {
     size_t reserved = 32;                            // of these kept for health, metrics and writes
     size_t event_streams = 1000;                     // at a time
     size_t body_limit = 16U << 20;                   // bytes of a request's body
+    HistoryLog* history = nullptr;                   // outlives the server; null: none is kept
     Duration first_node_wait = absl::Seconds(10);    // `up` waits so long for a first agent
     Duration call_timeout = absl::Seconds(30);       // for the loop to make a change durable
     Duration stream_poll = absl::Milliseconds(500);  // a stream sees Stop() after at most this long

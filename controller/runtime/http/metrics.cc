@@ -174,6 +174,19 @@ void AddLoop(const Loop::Stats& loop, std::vector<MetricFamily>& out) {
                        static_cast<double>(loop.commit_failures), MetricType::Counter));
 }
 
+void AddHistory(const HistoryLog::Stats& history, std::vector<MetricFamily>& out) {
+  const auto counter = [&out](const char* name, const char* help, uint64_t value) {
+    out.push_back(Single(name, help, static_cast<double>(value), MetricType::Counter));
+  };
+  counter("drover_history_records_total", "Records written to the history.", history.records);
+  counter("drover_history_dropped_total", "Records that the history could not keep.", history.dropped);
+  counter("drover_history_write_failures_total", "Writes that the history's disk refused.", history.failures);
+  counter("drover_history_damaged_bytes_total", "Bytes of the history that could not be read.",
+          history.damaged);
+  out.push_back(
+      Single("drover_history_bytes", "Size of the history on disk.", static_cast<double>(history.bytes)));
+}
+
 }  // namespace
 
 DecisionCounter::DecisionCounter(const LoopClient* loop) : loop_(loop) {
@@ -247,6 +260,9 @@ std::string MetricsText(const MetricsInput& input) {
   }
   families.push_back(decisions.Take());
   AddLoop(input.loop, families);
+  if (input.history) {
+    AddHistory(*input.history, families);
+  }
   families.push_back(
       Single("drover_http_event_streams", "Open event streams.", static_cast<double>(input.event_streams)));
   std::ostringstream out;

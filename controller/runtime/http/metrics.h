@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "controller/core/view.h"
+#include "controller/ports/history.h"
 #include "controller/runtime/http/loop_client.h"
 
 namespace drover::controller {
@@ -52,6 +54,7 @@ struct MetricsInput {
   Loop::Stats loop;
   size_t event_streams = 0;
   DecisionCounter::Counts decisions;
+  std::optional<HistoryLog::Stats> history = std::nullopt;
 };
 
 std::string MetricsText(const MetricsInput& input);

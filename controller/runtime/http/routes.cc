@@ -5,6 +5,7 @@
 #include "absl/strings/str_split.h"
 #include "controller/runtime/http/handlers.h"
 #include "drover/v1/api.pb.h"
+#include "drover/v1/history.pb.h"
 
 namespace drover::controller {
 namespace {
@@ -56,7 +57,7 @@ std::vector<Route> ReadRoutes() {
        .summary = "Why a service has the replicas that it has",
        .handler = GetWhy,
        .response = Of<v1::WhyResponse>(),
-       .query = {}},
+       .query = {{"at", "string", "as it was then: RFC 3339, or how long ago: 10m, 2h, 3d"}}},
       {.method = "GET",
        .pattern = "/v1/replicas",
        .summary = "All replicas",
@@ -144,6 +145,15 @@ std::vector<Route> StreamRoutes() {
                  {"stack", "string", "only of this stack"},
                  {"service", "string", "only of this service"},
                  {"limit", "integer", "at most so many; 1000"}}},
+      {.method = "GET",
+       .pattern = "/v1/services/{stack}/{service}/history",
+       .summary =
+           "What the service's decisions were made of, oldest first, then one HistoryEnd; begins so early "
+           "that the decision in force at `since` can be made again",
+       .handler = GetHistory,
+       .response = Of<v1::HistoryRecord>(),
+       .answer = Answer::kEventStream,
+       .query = {{"since", "string", "RFC 3339, or how long ago: 10m, 2h, 7d; absent: 1h"}}},
       {.method = "GET",
        .pattern = "/v1/logs",
        .summary = "Output of replicas, line by line",

@@ -248,65 +248,13 @@ v1::Node NodeToApi(const NodeView& node, const View& view) {
 }
 
 v1::Decision DecisionToApi(const Decision& decision) {
-  v1::Decision out;
-  out.set_id(decision.id);
-  *out.mutable_at() = ToProto(decision.at);
-  out.set_stack(decision.service.stack);
-  out.set_service(decision.service.service);
-  out.set_current(U32(decision.current));
-  out.set_desired(U32(decision.desired));
-  for (const SignalDecision& signal : decision.signals) {
-    v1::SignalDecision* to = out.add_signals();
-    to->set_name(signal.name);
-    if (signal.value) {
-      to->set_value(*signal.value);
-      *to->mutable_age() = ToProto(signal.age);
-    }
-    to->set_unknown_reason(signal.unknown_reason);
-    to->set_target(signal.target);
-    to->set_unit(signal.unit);
-    if (signal.wish) {
-      to->set_wish(U32(*signal.wish));
-    }
-    to->set_formula(signal.formula);
-  }
-  for (const Clamp& clamp : decision.clamps) {
-    v1::Clamp* to = out.add_clamps();
-    to->set_name(clamp.name);
-    to->set_before(U32(clamp.before));
-    to->set_after(U32(clamp.after));
-    to->set_detail(clamp.detail);
-  }
-  out.set_winner(decision.winner);
-  out.set_reason(decision.reason);
+  v1::Decision out = ToProto(decision);
   out.set_summary(Summary(decision));
   out.set_text(ToText(decision));
-  for (const Choice& choice : decision.choices) {
-    v1::Choice* to = out.add_choices();
-    to->set_replica_id(ToString(choice.replica));
-    to->set_action(choice.action);
-    to->set_node(choice.node.value());
-    to->set_why(choice.why);
-  }
   return out;
 }
 
-v1::Event EventToApi(const EventRecord& event) {
-  v1::Event out;
-  out.set_id(event.id);
-  *out.mutable_at() = ToProto(event.at);
-  out.set_type(event.type);
-  out.set_reason(event.reason);
-  out.set_message(event.message);
-  out.set_stack(event.service.stack);
-  out.set_service(event.service.service);
-  if (event.replica != ReplicaId()) {
-    out.set_replica_id(ToString(event.replica));
-  }
-  out.set_node_id(event.node.value());
-  out.set_warning(event.warning);
-  return out;
-}
+v1::Event EventToApi(const EventRecord& event) { return ToProto(event); }
 
 v1::Plan PlanToApi(const Plan& plan) {
   v1::Plan out;

@@ -117,6 +117,18 @@ TEST_F(CommandsTest, AServiceAloneIsFoundWhereItIsUnique) {
               HasSubstr("no stack has a service \"wbe\"; `drover ls` shows them"));
 }
 
+TEST_F(CommandsTest, WhyAtATimeSaysOfWhen) {
+  v1::WhyResponse why = SampleWhy();
+  why.mutable_at()->set_seconds(1'600'000'000);
+  why.set_note("only means of 10 s are kept of that time");
+  why.clear_replicas();
+  fake_.Answer("GET /v1/services/shop/web/why", why);
+  const Outcome outcome = Drover({"why", "shop/web", "--at", "2h"});
+  EXPECT_EQ(outcome.code, kOk) << outcome.err;
+  ExpectGolden("why_at", outcome.out);
+  EXPECT_EQ(fake_.Find("GET /v1/services/shop/web/why").call, "GET /v1/services/shop/web/why?at=2h");
+}
+
 TEST_F(CommandsTest, EventsAreFilteredAndFollowed) {
   fake_.Answer("GET /v1/events", SampleEvents());
   const Outcome typed = Drover({"events", "--type", "stop", "-o", "json"});

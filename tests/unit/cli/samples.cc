@@ -145,6 +145,16 @@ v1::WhyResponse SampleWhy() {
       signals { name: "queue thumbs" target: 10 unknown_reason: "redis does not answer for 12 s" }
       clamps { name: "rate" before: 5 after: 4 detail: "at most 100 % in 15 s" }
       choices { replica_id: "00000000000000a3" action: "start" node: "host1" why: "most room" }
+      conditions { type: "AbleToScale" status: "False" reason: "NoRoom" message: "no node has 0.5 CPU free" }
+      conditions { type: "SignalFresh" status: "False" reason: "SignalUnknown" message: "queue thumbs" }
+    }
+    last_change {
+      id: 3
+      at { seconds: 1599999000 }
+      current: 1
+      desired: 2
+      summary: "1 -> 2: DesiredWithinRange (cpu: ceil(1 × 90 / 60) = 2)"
+      choices { replica_id: "00000000000000a2" action: "start" node: "host2" why: "most room" }
     }
     blocked: "no node has 0.5 CPU free: host1 0.2, host2 0.4"
     stuck { call: "docker start shop-web-2" since_ms: 12000 }

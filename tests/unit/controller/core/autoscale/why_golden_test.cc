@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "controller/core/autoscale/conditions.h"
 #include "tests/unit/controller/core/autoscale/decide_builder.h"
 
 namespace drover::controller {
@@ -108,6 +109,121 @@ TEST(WhyGoldenTest, DryRun) {
   Scene scene(1, 200, {Queue(10)}, 2, {Depth(120)});
   scene.spec.dry_run = true;
   ExpectText(scene.Decide().decision, "dry_run");
+}
+
+TEST(WhyGoldenTest, Idle) { ExpectText(Scene(1, 200, {Queue(10)}, 1, {Depth(0)}).Decide().decision, "idle"); }
+
+TEST(WhyGoldenTest, ScaleDownLimit) {
+  Scene scene(1, 200, {Queue(10)}, 40, {Depth(15)});
+  scene.spec.down.policies = {{.amount = 2, .period = absl::Minutes(1)}};
+  ExpectText(scene.Changed(20, -1).Decide().decision, "scale_down_limit");
+}
+
+TEST(WhyGoldenTest, AtMax) {
+  ExpectText(Scene(1, 20, {Queue(10)}, 20, {Depth(900)}).Decide().decision, "at_max");
+}
+
+TEST(WhyGoldenTest, AtMin) {
+  ExpectText(Scene(3, 20, {Queue(10)}, 3, {Depth(2)}).Decide().decision, "at_min");
+}
+
+TEST(WhyGoldenTest, EverySignalUnknown) {
+  SignalInput cpu = CpuAt(4, 50);
+  for (ReplicaUsage& replica : cpu.replicas) {
+    replica.used.reset();
+  }
+  ExpectText(
+      Scene(1, 20, {Cpu(60), Queue(10)}, 4, {cpu, NoDepth("no node can measure it")}).Decide().decision,
+      "every_signal_unknown");
+}
+
+TEST(WhyGoldenTest, UpAlthoughOneOfTwoIsUnknown) {
+  ExpectText(Scene(1, 20, {Cpu(60), Queue(10)}, 4, {CpuAt(4, 95), NoDepth("redis:6379: connection refused")})
+                 .Decide()
+                 .decision,
+             "up_although_one_unknown");
+}
+
+TEST(WhyGoldenTest, Stale) {
+  SignalInput stale = NoDepth("last measured 7.3s ago by worker-host-2");
+  stale.age = absl::Milliseconds(7300);
+  ExpectText(Scene(1, 20, {Queue(10)}, 4, {stale}).Decide().decision, "stale");
+}
+
+TEST(WhyGoldenTest, PausedForAnHour) {
+  Scene scene(1, 200, {Queue(10)}, 2, {Depth(120)});
+  scene.input.paused = true;
+  scene.input.paused_until = scene.input.wall + absl::Minutes(42);
+  ExpectText(scene.Decide().decision, "paused_for_an_hour");
+}
+
+TEST(WhyGoldenTest, ScaleDownPaused) {
+  Scene scene(1, 200, {Queue(10)}, 12, {Depth(15)});
+  scene.input.pause_down_only = true;
+  ExpectText(scene.Decide().decision, "scale_down_paused");
+}
+
+TEST(WhyGoldenTest, UpAlthoughScaleDownIsPaused) {
+  Scene scene(1, 200, {Queue(10)}, 2, {Depth(120)});
+  scene.input.pause_down_only = true;
+  ExpectText(scene.Decide().decision, "up_although_down_paused");
+}
+
+TEST(WhyGoldenTest, HeldExpiring) {
+  Scene scene(1, 200, {Queue(10)}, 5, {Depth(120)});
+  scene.input.held = 5;
+  scene.input.held_until = scene.input.wall + absl::Seconds(90);
+  ExpectText(scene.Decide().decision, "held_expiring");
+}
+
+TEST(WhyGoldenTest, NotSettled) {
+  Scene scene(1, 200, {Queue(10)}, 5, {Depth(0)});
+  scene.input.scale_down_blocked = true;
+  scene.input.blocked_reason = "the controller has just started and not heard every node yet";
+  ExpectText(scene.Decide().decision, "not_settled");
+}
+
+TEST(WhyGoldenTest, AfterARestart) {
+  Scene scene(1, 200, {Queue(10)}, 12, {Depth(15)});
+  scene.history.since = At(940);
+  ExpectText(scene.Decide().decision, "after_a_restart");
+}
+
+TEST(WhyGoldenTest, FirstStart) {
+  SignalInput starting;
+  starting.replicas = {2, {.ready = false, .warming_up = false, .used = std::nullopt, .reserved = 1000}};
+  ExpectText(Scene(2, 40, {Cpu(60)}, 2, {starting}).Decide().decision, "first_start");
+}
+
+TEST(WhyGoldenTest, BelowActivation) {
+  ExpectText(Scene(0, 200, {Queue(10, 5)}, 0, {Depth(4)}).Decide().decision, "below_activation");
+}
+
+TEST(WhyGoldenTest, ManySignals) {
+  SignalSpec mail = Queue(20);
+  mail.queue = "mail";
+  SignalSpec memory;
+  memory.kind = SignalSpec::Kind::kMemory;
+  memory.target = 80;
+  ExpectText(
+      Scene(2, 40, {Cpu(60), memory, Queue(10), mail}, 6, {CpuAt(6, 48), CpuAt(6, 91), Depth(83), Depth(20)})
+          .Decide()
+          .decision,
+      "many_signals");
+}
+
+TEST(WhyGoldenTest, NoRoom) {
+  Decision decision = Scene(1, 200, {Queue(10)}, 2, {Depth(35)}).Decide().decision;
+  decision.blocked = {"pending: no node for 2 replicas: 3 nodes have too little CPU (1 CPU needed)"};
+  NoteObstacle(decision, "NoRoom", decision.blocked[0]);
+  ExpectText(decision, "no_room");
+}
+
+TEST(WhyGoldenTest, FailedReplicas) {
+  Decision decision = Scene(1, 200, {Queue(10)}, 2, {Depth(15)}).Decide().decision;
+  decision.blocked = {"CrashLoop: shop-web-2 on host1: exit code 1: no module named app"};
+  NoteObstacle(decision, "ReplicasFailing", decision.blocked[0]);
+  ExpectText(decision, "failed_replicas");
 }
 
 TEST(WhyGoldenTest, WithChoices) {
