@@ -38,15 +38,7 @@ absl::StatusOr<v1::AutoscaleSpec> ReadAutoscaleFile(const std::string& text, con
   const Node* inner = documents[0].Find("x-autoscale");
   const Entry entry{.key = "x-autoscale", .mark = start, .value = inner == nullptr ? documents[0] : *inner};
   const Assembled surroundings;
-  Reading r{.in = surroundings,
-            .faults = faults,
-            .volumes = {},
-            .networks = {},
-            .files = {},
-            .queues = {},
-            .used_volumes = {},
-            .used_networks = {},
-            .used_files = {}};
+  Reading r{.in = surroundings, .faults = faults};
   DeclareQueues(entry.value, r);
   ServiceRead service;
   ReadAutoscale(entry, service, r);

@@ -104,15 +104,7 @@ LoadResult Load(const LoadOptions& options) {
   FaultList faults;
   v1::StackSpec spec;
   if (const auto assembled = Assemble(options, faults)) {
-    Reading reading{.in = *assembled,
-                    .faults = faults,
-                    .volumes = {},
-                    .networks = {},
-                    .files = {},
-                    .queues = {},
-                    .used_volumes = {},
-                    .used_networks = {},
-                    .used_files = {}};
+    Reading reading{.in = *assembled, .faults = faults};
     ReadTopLevel(reading);
     spec = MakeStack(reading, ReadServices(reading));
   }

@@ -18,13 +18,13 @@ namespace drover::compose {
 struct Reading {
   const Assembled& in;
   FaultList& faults;
-  std::map<std::string, v1::VolumeSpec> volumes;
-  std::map<std::string, v1::NetworkSpec> networks;
-  std::map<std::string, v1::FileSpec> files;  // "config/NAME", "secret/NAME"
-  std::map<std::string, v1::QueueSpec> queues;
-  std::set<std::string> used_volumes;
-  std::set<std::string> used_networks;
-  std::set<std::string> used_files;
+  std::map<std::string, v1::VolumeSpec> volumes = {};
+  std::map<std::string, v1::NetworkSpec> networks = {};
+  std::map<std::string, v1::FileSpec> files = {};  // "config/NAME", "secret/NAME"
+  std::map<std::string, v1::QueueSpec> queues = {};
+  std::set<std::string> used_volumes = {};
+  std::set<std::string> used_networks = {};
+  std::set<std::string> used_files = {};
 };
 
 // One service with the places of what later checks judge.
