@@ -1,9 +1,12 @@
 # How every target of this project is made: warnings, sanitizers, ccache, precompiled headers.
 #
-#   drover_library(NAME SOURCES a.cc b.cc DEPS x y [PCH base|grpc|test])
+#   drover_library(NAME SOURCES a.cc b.cc DEPS x y [PCH base|grpc|test] [LONE])
 #   drover_program(NAME SOURCES main.cc DEPS x y [PCH ...])        -> bin/NAME
 #   drover_test(NAME SOURCES a_test.cc DEPS x y [LABELS unit] [LOCK what])  -> bin/NAME, one ctest entry a test case;
 #                                                                     with LOCK no two of the same lock at a time
+#
+# The sanitizer presets join source files of a target (CMAKE_UNITY_BUILD), which halves their time; LONE says
+# that the files of a target can't be joined, because local names in them clash.
 #
 # One static library per row of the include rules (docs/ARCHITECTURE.md): a forbidden include
 # usually fails to link before tests/tidy names it.
@@ -38,6 +41,10 @@ if(DROVER_SANITIZE)
   # gcc 12 warns about code that only sanitizers generate.
   target_compile_options(drover_flags INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-tsan)
 endif()
+if(CMAKE_UNITY_BUILD)
+  # It takes joined files for headers.
+  target_compile_options(drover_flags INTERFACE -Wno-subobject-linkage)
+endif()
 
 # Precompiled header sets; a target reuses one as a whole.
 function(drover_pch name)
@@ -55,18 +62,24 @@ set(DROVER_STD_HEADERS <algorithm> <chrono> <cstdint> <deque> <functional> <map>
     <absl/time/time.h>)
 drover_pch(base HEADERS ${DROVER_STD_HEADERS})
 
+set(lone_TRUE LONE)
+set(lone_FALSE)
+
 function(drover_setup target)
-  cmake_parse_arguments(ARG "" "PCH" "DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "LONE" "PCH" "DEPS" ${ARGN})
   target_link_libraries(${target} PUBLIC drover_flags ${ARG_DEPS})
+  if(ARG_LONE)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD OFF)
+  endif()
   if(ARG_PCH)
     target_precompile_headers(${target} REUSE_FROM pch_${ARG_PCH})
   endif()
 endfunction()
 
 function(drover_library name)
-  cmake_parse_arguments(ARG "" "PCH" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(ARG "LONE" "PCH" "SOURCES;DEPS" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
-  drover_setup(${name} PCH "${ARG_PCH}" DEPS ${ARG_DEPS})
+  drover_setup(${name} PCH "${ARG_PCH}" DEPS ${ARG_DEPS} ${lone_${ARG_LONE}})
 endfunction()
 
 function(drover_program name)
@@ -79,7 +92,7 @@ endfunction()
 add_custom_target(unit_tests)
 
 function(drover_test name)
-  cmake_parse_arguments(ARG "" "PCH;LOCK" "SOURCES;DEPS;LABELS" ${ARGN})
+  cmake_parse_arguments(ARG "LONE" "PCH;LOCK" "SOURCES;DEPS;LABELS" ${ARGN})
   if(NOT ARG_PCH)
     set(ARG_PCH test)
   endif()
@@ -87,7 +100,7 @@ function(drover_test name)
   if("unit" IN_LIST ARG_LABELS OR "sim" IN_LIST ARG_LABELS)
     add_dependencies(unit_tests ${name})
   endif()
-  drover_setup(${name} PCH ${ARG_PCH} DEPS ${ARG_DEPS} GTest::gmock GTest::gtest_main)
+  drover_setup(${name} PCH ${ARG_PCH} DEPS ${ARG_DEPS} GTest::gmock GTest::gtest_main ${lone_${ARG_LONE}})
   if(ARG_LOCK)
     set(lock RESOURCE_LOCK ${ARG_LOCK})
   endif()

@@ -6,9 +6,6 @@
 namespace drover::controller {
 namespace {
 
-// Of the time constant `scale_s`, after `step_s`.
-double Weight(double step_s, double scale_s) { return 1 - std::exp(-step_s / scale_s); }
-
 // Jobs whose length is known beforehand, with the promise as their length.
 constexpr double kPriorJobs = 2;
 // A bound on the length counts as so many jobs.
@@ -27,6 +24,8 @@ constexpr double kRateScale = 200;
 constexpr double kProbeScale = 25;
 
 }  // namespace
+
+double WeightOf(double step_s, double scale_s) { return 1 - std::exp(-step_s / scale_s); }
 
 double LoadEstimate::InHand(const LoadSample& sample, double step_s) const {
   const double ready = static_cast<double>(sample.ready);
@@ -95,7 +94,7 @@ void LoadEstimate::FollowMean(double step_s, double startup_s) {
     return;
   }
   const double scale = kMeanScale * std::max(startup_s, service_s);
-  mean += error * Weight(step_s, std::min(scale, memory.mean_age_s / 2 + service_s));
+  mean += error * WeightOf(step_s, std::min(scale, memory.mean_age_s / 2 + service_s));
 }
 
 void LoadEstimate::Add(const LoadSample& given, double startup_s, double max_wait_s) {
@@ -115,7 +114,7 @@ void LoadEstimate::Add(const LoadSample& given, double startup_s, double max_wai
   if (step_s > 0) {
     memory.rate_age_s += step_s;
     rate += (arrivals / step_s - rate) *
-            Weight(step_s, std::min(kRateScale * startup_s, memory.rate_age_s + startup_s));
+            WeightOf(step_s, std::min(kRateScale * startup_s, memory.rate_age_s + startup_s));
   }
   FollowDemand(sample, arrivals, step_s, (max_wait_s - startup_s) / 2);
   FollowMean(step_s, startup_s);

@@ -8,6 +8,9 @@
 
 namespace drover::controller {
 
+// The weight of the last `step_s` seconds in a mean that forgets over `scale_s`.
+double WeightOf(double step_s, double scale_s);
+
 // One look at a queue and its service.
 struct LoadSample {
   double at_s = 0;  // on the caller's clock

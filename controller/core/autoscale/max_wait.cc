@@ -30,8 +30,6 @@ constexpr double kRounding = 1e-3;    // of a replica
 constexpr double kLongAgo = 1e9;      // s
 constexpr double kGap = 5;            // start-ups without a sample: begin anew from the present count
 
-double Weight(double step_s, double scale_s) { return 1 - std::exp(-step_s / scale_s); }
-
 struct Step {
   double now_s = 0;
   double step_s = 0;
@@ -99,9 +97,9 @@ void LearnError(const Step& at, double forecast, MaxWaitState& state) {
   error.forecasts.Add(at.now_s, forecast, state.startup_s);
   if (const std::optional<double> then = error.forecasts.At(at.now_s - state.startup_s)) {
     const double missing = state.load.demand - *then;
-    error.bias += Weight(at.step_s, kBiasScale * state.startup_s) * (missing - error.bias);
+    error.bias += WeightOf(at.step_s, kBiasScale * state.startup_s) * (missing - error.bias);
     const double square = missing > 0 ? 2 * missing * missing : 0;
-    error.spread += Weight(at.step_s, kSpreadScale * state.startup_s) * (square - error.spread);
+    error.spread += WeightOf(at.step_s, kSpreadScale * state.startup_s) * (square - error.spread);
   }
 }
 

@@ -9,7 +9,7 @@
 namespace drover::sim {
 namespace {
 
-constexpr char kInvariant[] = "2 (backend sets)";
+constexpr char kBackendSets[] = "2 (backend sets)";
 
 const controller::ReplicaRecord* FindByHandle(const Store& store, const NodeId& node, uint32_t handle) {
   for (const auto& [id, record] : store.replicas) {
@@ -51,7 +51,7 @@ void Backends::OnTaken(const Host& host, const controller::Order& order) {
       const auto it = reported_.find(backend.replica);
       const bool ready = it != reported_.end() && it->second == ReplicaState::kReady;
       if (!backend.drain && !before.contains(backend.replica) && !ready) {
-        sink_->Break(kInvariant,
+        sink_->Break(kBackendSets,
                      absl::StrCat(ToString(backend.replica), " enters the set of ", ToString(set.service),
                                   " on ", host.name(), " but was last reported ",
                                   it == reported_.end() ? "never" : ToString(it->second)));
@@ -87,7 +87,7 @@ void Backends::OnHeld(const World& world, const Host& host, const agent::HeldAss
         continue;
       }
       if (edge->Routes(remove.id) || edge->InFlight(remove.id) > 0) {
-        sink_->Break(kInvariant,
+        sink_->Break(kBackendSets,
                      absl::StrCat(ToString(remove.id), " on ", host.name(), " is told to stop (",
                                   remove.reason, ") while the edge on ", other->name(), " ",
                                   edge->Routes(remove.id) ? "routes to it" : "has requests in flight to it"));

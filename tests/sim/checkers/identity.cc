@@ -9,7 +9,7 @@
 namespace drover::sim {
 namespace {
 
-constexpr char kInvariant[] = "5 (one id, one node)";
+constexpr char kOneIdOneNode[] = "5 (one id, one node)";
 // R1.4 lets a node remove few at a time; while that many are under way the others may wait.
 constexpr int64_t kRemovedAtOnce = 2;
 // 10 s, and two for the way.
@@ -32,8 +32,8 @@ void Identity::OnCommit(const World&, const std::vector<controller::StoreChange>
     }
     const auto [it, added] = node_of_.emplace(record->id, record->node);
     if (!added && it->second != record->node) {
-      sink_->Break(kInvariant, absl::StrCat(ToString(record->id), " moves from node ", it->second.value(),
-                                            " to ", record->node.value()));
+      sink_->Break(kOneIdOneNode, absl::StrCat(ToString(record->id), " moves from node ", it->second.value(),
+                                               " to ", record->node.value()));
     }
   }
 }
@@ -41,8 +41,8 @@ void Identity::OnCommit(const World&, const std::vector<controller::StoreChange>
 void Identity::OnContainer(int host, ReplicaId id) {
   const auto [it, added] = host_of_.emplace(id, host);
   if (!added && it->second != host) {
-    sink_->Break(kInvariant, absl::StrCat(ToString(id), " has a container on host", host,
-                                          " and had one on host", it->second));
+    sink_->Break(kOneIdOneNode, absl::StrCat(ToString(id), " has a container on host", host,
+                                             " and had one on host", it->second));
   }
 }
 
@@ -84,7 +84,7 @@ void Identity::OnSecond(const World& world) {
         continue;
       }
       if (std::none_of(remove.begin(), remove.end(), [&](const auto& r) { return r.id == id; })) {
-        sink_->Break(kInvariant,
+        sink_->Break(kOneIdOneNode,
                      absl::StrCat("superseded ", ToString(id), " on ", host->name(),
                                   " is not told to stop within ", absl::FormatDuration(kToldWithin)));
       }

@@ -8,7 +8,7 @@
 namespace drover::sim {
 namespace {
 
-constexpr char kInvariant[] = "4 (unknown never scales down)";
+constexpr char kUnknownNeverDown[] = "4 (unknown never scales down)";
 constexpr Duration kFresh = absl::Seconds(3);
 constexpr Duration kSlack = absl::Seconds(1);  // between a decision and the view that shows it
 constexpr int64_t kMissingPercent = 20;
@@ -63,7 +63,7 @@ void Knowledge::OnScaleDown(const World& world, const controller::ServiceView& s
   for (const controller::SignalSpec& signal : service.spec.autoscale->signals) {
     if (signal.kind == controller::SignalSpec::Kind::kQueue) {
       if (!queue_known_ || !fresh(*queue_known_)) {
-        sink_->Break(kInvariant, absl::StrCat(what, " without a fresh reading of its queue"));
+        sink_->Break(kUnknownNeverDown, absl::StrCat(what, " without a fresh reading of its queue"));
       }
       continue;
     }
@@ -78,8 +78,8 @@ void Knowledge::OnScaleDown(const World& world, const controller::ServiceView& s
       missing += it == cpu_known_.end() || !fresh(it->second) ? 1 : 0;
     }
     if (missing * 100 > counted * kMissingPercent) {
-      sink_->Break(kInvariant, absl::StrCat(what, " with fresh CPU samples of only ", counted - missing,
-                                            " of ", counted));
+      sink_->Break(kUnknownNeverDown, absl::StrCat(what, " with fresh CPU samples of only ",
+                                                   counted - missing, " of ", counted));
     }
   }
 }

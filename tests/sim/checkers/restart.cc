@@ -10,7 +10,7 @@
 namespace drover::sim {
 namespace {
 
-constexpr char kInvariant[] = "10 (restart leads to the same desired state)";
+constexpr char kRestartIsInvisible[] = "10 (restart leads to the same desired state)";
 constexpr uint64_t kEvery = 10;  // commits
 
 }  // namespace
@@ -41,10 +41,10 @@ void Restart::Compare(const World& world, const controller::View& view, const ch
   for (const auto& [key, record] : store.services) {
     const auto it = view.services.find(key);
     if (it == view.services.end()) {
-      sink_->Break(kInvariant, absl::StrCat(who, " does not know ", ToString(key)));
+      sink_->Break(kRestartIsInvisible, absl::StrCat(who, " does not know ", ToString(key)));
     } else if (it->second->record.desired != record.desired) {
-      sink_->Break(kInvariant, absl::StrCat(who, " wants ", it->second->record.desired, " of ", ToString(key),
-                                            ", the store says ", record.desired));
+      sink_->Break(kRestartIsInvisible, absl::StrCat(who, " wants ", it->second->record.desired, " of ",
+                                                     ToString(key), ", the store says ", record.desired));
     }
   }
   std::set<ReplicaId> shown;
@@ -54,14 +54,14 @@ void Restart::Compare(const World& world, const controller::View& view, const ch
       shown.insert(id);
       const auto it = store.replicas.find(id);
       if (it == store.replicas.end() || it->second.node != replica.record.node) {
-        sink_->Break(kInvariant,
+        sink_->Break(kRestartIsInvisible,
                      absl::StrCat(who, " has ", ToString(id), " of ", ToString(key), ", the store has not"));
       }
     }
   }
   for (const auto& [id, record] : store.replicas) {
     if (!shown.contains(id)) {
-      sink_->Break(kInvariant,
+      sink_->Break(kRestartIsInvisible,
                    absl::StrCat(who, " does not show ", ToString(id), " of ", ToString(record.service)));
     }
   }

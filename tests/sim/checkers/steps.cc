@@ -9,7 +9,7 @@
 namespace drover::sim {
 namespace {
 
-constexpr char kInvariant[] = "R3.1 (legal steps)";
+constexpr char kLegalSteps[] = "R3.1 (legal steps)";
 
 // Between two views, which are 50 ms apart, a replica may take several steps.
 bool Reaches(ReplicaState from, ReplicaState to) {
@@ -37,8 +37,9 @@ void Steps::OnCommit(const World& world, const std::vector<controller::StoreChan
     }
     const auto before = store.replicas.find(record->id);
     if (before != store.replicas.end() && !StoredStep(before->second.state, record->state)) {
-      sink_->Break(kInvariant, absl::StrCat("stored ", ToString(record->id), " goes from ",
-                                            ToString(before->second.state), " to ", ToString(record->state)));
+      sink_->Break(kLegalSteps,
+                   absl::StrCat("stored ", ToString(record->id), " goes from ",
+                                ToString(before->second.state), " to ", ToString(record->state)));
     }
   }
 }
@@ -51,8 +52,8 @@ void Steps::OnView(const controller::View& view) {
       now[id] = replica.state;
       const auto before = shown_.find(id);
       if (before != shown_.end() && !Reaches(before->second, replica.state)) {
-        sink_->Break(kInvariant, absl::StrCat(ToString(id), " of ", ToString(key), " goes from ",
-                                              ToString(before->second), " to ", ToString(replica.state)));
+        sink_->Break(kLegalSteps, absl::StrCat(ToString(id), " of ", ToString(key), " goes from ",
+                                               ToString(before->second), " to ", ToString(replica.state)));
       }
     }
   }
