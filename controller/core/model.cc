@@ -162,9 +162,11 @@ std::string Model::ContainerName(const Replica& replica) {
   return absl::StrCat(record.service.stack, "-", record.service.service, "-", record.number);
 }
 
-Resources Model::ReservationOf(const ServiceSpec& spec) const {
+Resources Model::ReservationOf(const Service& service) const {
+  const ServiceSpec& spec = *service.spec;
   return {spec.reserved_cpu.value_or(options.assumed_cpu),
-          spec.reserved_memory.value_or(options.assumed_memory)};
+          spec.reserved_memory ? *spec.reserved_memory
+                               : service.memory.P95().value_or(options.assumed_memory)};
 }
 
 uint32_t Model::FreeNumber(Service& service) const {
@@ -186,7 +188,7 @@ Replica& Model::AddReplica(Service& service, uint32_t number) {
   replica.record.number = number;
   replica.record.spec_hash = service.spec->spec_hash;
   replica.record.stack_revision = stacks.at(service.key.stack).record.revision;
-  replica.record.reserved = ReservationOf(*service.spec);
+  replica.record.reserved = ReservationOf(service);
   replica.since = now;
   Index(replica);
   TouchRecord(replica);

@@ -25,6 +25,7 @@
 #include "controller/core/autoscale/replay.h"
 #include "controller/core/core.h"
 #include "controller/core/event.h"
+#include "controller/core/memory_profile.h"
 #include "controller/core/ready.h"
 #include "controller/core/record.h"
 #include "controller/core/view.h"
@@ -77,6 +78,7 @@ struct Service {
   std::optional<Instant> decide_due;
   std::vector<Duration> startups;  // from assigned to ready, since the last call; of the present revision
 
+  MemoryProfile memory;              // of its replicas, when the user reserved none (R3.5)
   uint32_t failures = 0;             // in a row
   Instant retry_at;                  // no new replica before, after failures
   std::set<uint32_t> taken_numbers;  // names that somebody else holds
@@ -204,7 +206,8 @@ class Model {
   void SetState(Replica& replica, ReplicaState to);
   // Confirmed gone: the record is deleted. Invalidates `replica`.
   void Erase(ReplicaId id);
-  Resources ReservationOf(const ServiceSpec& spec) const;
+  // What a new replica reserves; for what the user left out, what was observed or is assumed (R3.5).
+  Resources ReservationOf(const Service& service) const;
   // Lowest number that no replica of the service holds.
   uint32_t FreeNumber(Service& service) const;
 

@@ -132,6 +132,7 @@ void ApplyService(Model& model, const Stack& stack, const ServiceSpec& spec, con
   }
   if (before == nullptr || before->spec_hash != spec.spec_hash) {
     service.failures = 0;
+    service.memory.Fade();
   }
   service.input_changed = true;
   model.TouchRecord(service);

@@ -88,14 +88,15 @@ std::string WhyNot(const Model& model, const Service& service, const Node& node)
   if (uint32_t port = 0; HostPortTaken(model, node, spec, &port)) {
     return absl::StrCat("host port ", port, " is taken");
   }
-  const Resources need = model.ReservationOf(spec);
+  const Resources need = model.ReservationOf(service);
   const Resources room = node.record.capacity - node.reserved;
   if (!Fits(need, room)) {
     if (need.cpu > room.cpu) {
-      return absl::StrCat(CpuText(std::max(room.cpu, MilliCpu(0))), " free, ", CpuText(need.cpu), " wanted");
+      return absl::StrCat(CpuText(std::max(room.cpu, MilliCpu(0))), " free, ", CpuText(need.cpu), " wanted",
+                          spec.reserved_cpu ? "" : " (assumed)");
     }
     return absl::StrCat(MemoryText(std::max(room.memory, Bytes(0))), " free, ", MemoryText(need.memory),
-                        " wanted");
+                        " wanted", spec.reserved_memory ? "" : " (assumed)");
   }
   if (!HandOutPorts(model, node, spec)) {
     return absl::StrCat("no free port in its port_range ", node.record.port_first, "-",
@@ -105,7 +106,7 @@ std::string WhyNot(const Model& model, const Service& service, const Node& node)
 }
 
 Placer::Placer(const Model& model, const Service& service)
-    : model_(model), service_(service), need_(model.ReservationOf(*service.spec)) {
+    : model_(model), service_(service), need_(model.ReservationOf(service)) {
   auto image = model.image_nodes.find(service.spec->image_id);
   image_nodes_ = image == model.image_nodes.end() ? nullptr : &image->second;
   for (const ReplicaId id : service.replicas) {

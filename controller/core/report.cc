@@ -145,6 +145,9 @@ void FoldReplicas(Model& model, Node& node, const NodeReport& report, Duration e
       last = &model.services.at(replica.record.service);
     }
     Service& service = *last;
+    if (sample.memory_bytes && service.spec && !service.spec->reserved_memory) {
+      service.memory.Add(*sample.memory_bytes);
+    }
     if (!std::exchange(service.shown_soft, true)) {
       model.ShowService(service.key, /*soft=*/true);
     }

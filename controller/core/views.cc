@@ -48,7 +48,7 @@ std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service
   if (service.spec) {
     view->spec = *service.spec;
     view->reservation_assumed = !service.spec->reserved_cpu || !service.spec->reserved_memory;
-    view->reserved = model.ReservationOf(*service.spec);
+    view->reserved = model.ReservationOf(service);
   }
   if (auto stack = model.stacks.find(service.key.stack); stack != model.stacks.end()) {
     view->stack_revision = stack->second.record.revision;

@@ -139,6 +139,7 @@ void CoreCluster::Report(FakeAgent& agent) {
     sample.handle = replica.run.handle;
     sample.state = replica.state;
     sample.cpu_milli = replica.cpu_milli;
+    sample.memory_bytes = replica.memory_bytes;
     sample.busy = replica.busy;
     report.replicas.push_back(sample);
     replica.detail.handle = replica.run.handle;

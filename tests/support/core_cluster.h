@@ -40,6 +40,7 @@ struct FakeReplica {
   RunReplica run;
   ReplicaState state = ReplicaState::kStarting;
   std::optional<int64_t> cpu_milli;
+  std::optional<int64_t> memory_bytes;
   std::optional<int64_t> busy;
   ReplicaDetail detail;
 };
