@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the source tree against the rules of docs/ARCHITECTURE.md that a compiler does not check.
 
-  tests/tidy/tidy.py [CHECK...]     all checks, or those named: includes banned headers words size files scripts format
+  tests/tidy/tidy.py [CHECK...]     all checks, or those named: includes banned headers words size files scripts protos format
 
 Prints FILE:LINE: what is wrong; what would be right. Exit code 1 when there was anything, 77 when a tool is absent.
 """
@@ -212,6 +212,72 @@ def check_scripts(tree):
             run = subprocess.run(["bash", "-n"], input=tree.text(name), capture_output=True, text=True)
             if run.returncode:
                 yield name, 1, run.stderr.strip()
+
+
+# A comment, a string, or what gives a .proto file its structure.
+PROTO_TOKEN = re.compile(r"""//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[{}\[\];]|[^\s{}\[\];"'/]+|/""", re.S)
+PROTO_FIELD = re.compile(r"(?:(?:optional|repeated|required) )?(?!option |optional |repeated |required )"
+                         r"(?:map ?<.*> ?|[\w.]+ )(\w+) ?= ?(?:0[xX])?[0-9a-fA-F]+$")
+
+
+def line_of(text, at):
+    return text.count("\n", 0, at) + 1
+
+
+def proto_comments(text):
+    """Line -> the words of the comment on it; and the lines that hold nothing but a comment."""
+    comments, lines = {}, text.splitlines()
+    for m in PROTO_TOKEN.finditer(text):
+        if m.group(0).startswith(("//", "/*")):
+            for line, part in enumerate(m.group(0).split("\n"), line_of(text, m.start())):
+                comments[line] = comments.get(line, "") + " " + part.strip()
+    return comments, {line for line, words in comments.items() if lines[line - 1].strip() == words.strip()}
+
+
+def proto_fields(text):
+    """(first line, last line, name, line of the oneof around it or 0) of every field of every message."""
+    blocks, words, options, first = [], [], 0, 0
+    for m in PROTO_TOKEN.finditer(text):
+        token = m.group(0)
+        if token.startswith(("//", "/*")):
+            continue
+        line = line_of(text, m.start())
+        first = first if words else line
+        if token in "[]":
+            options += 1 if token == "[" else -1
+        elif options == 0 and token == "{":
+            blocks.append((words[0] if words else "", first))
+        elif options == 0 and token == "}" and blocks:
+            blocks.pop()
+        elif options == 0 and token != ";":
+            words.append(token)
+            continue
+        elif options == 0:
+            field = PROTO_FIELD.match(" ".join(words))
+            inside, opened = blocks[-1] if blocks else ("", 0)
+            if field and inside in ("message", "oneof", "extend"):
+                yield first, line, field.group(1), opened if inside == "oneof" else 0
+        if options == 0 and token in "{};":
+            words = []
+
+
+def check_protos(tree):
+    rule = "say on its line, or in the line above it, what it is, its unit, and what its absence means"
+    for name in tree.names:
+        if not re.fullmatch(r"proto/drover/v1/[^/]+\.proto", name):
+            continue
+        text = tree.text(name)
+        comments, alone = proto_comments(text)
+
+        def said(first, last):
+            return " ".join(comments.get(n, "") for n in range(first - (first - 1 in alone), last + 1))
+
+        for first, last, field, oneof in proto_fields(text):
+            own = said(first, last)
+            if not re.search(r"\w", own + (said(oneof, oneof) if oneof else "")):
+                yield name, first, f"field `{field}` has no comment; {rule} (of a oneof, one comment may do for all)"
+            elif re.sub(r"\W|_", "", own).lower() == field.replace("_", "").lower():
+                yield name, first, f"the comment of field `{field}` says only its name; {rule}"
 
 
 def check_format(tree):

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Every rule of tidy.py fires on a fault and is silent on what is right."""
 import os
+import re
 import sys
 import unittest
 
@@ -59,6 +60,30 @@ class TidyTest(unittest.TestCase):
 
     def test_scripts_parse(self):
         self.assertEqual(1, len(faults("scripts", scripts__a="#!/usr/bin/env bash\nif then\n")))
+
+    def test_fields_of_the_wire_have_comments(self):
+        def found(body, name="proto/drover/v1/a.proto"):
+            tree = tidy.Tree(files={name: 'syntax = "proto3";  // the third\n\n' + body})
+            return [(line, re.search(r"`(\w+)`", text).group(1)) for _, line, text in tidy.CHECKS["protos"](tree)]
+
+        self.assertEqual([], found("message A {\n  string a = 1;  // of the node\n  // Milliseconds; 0: none.\n  map<string, int32> b = 2;\n}\n"))
+        self.assertEqual([(4, "a")], found("message A {\n  repeated string a = 1;\n}\n"))
+        self.assertEqual([(5, "b")], found("message A {  // not of a field\n  string a = 1;  // not of the next\n  optional x.B b = 2;\n}\n"))
+        self.assertEqual([(6, "b")], found("message A {\n  // Of the first alone.\n  string a = 1;\n  string b = 2;\n}\n"))
+        self.assertEqual([(6, "a")], found("message A {\n  // A blank line parts it.\n\n  string a = 1;\n}\n"))
+        self.assertEqual([(4, "a_b")], found("message A {\n  string a_b = 1;  // A b.\n}\n"), "says only its name")
+        self.assertEqual([(4, "a"), (6, "b")], found("message A {\n  string a = 1;  //\n  message B { enum E { X = 0; }\n    string b = 1 [deprecated = true];\n  }\n"
+                                                     "  reserved 3;\n  option x = 5;\n}\nenum F {\n  Y = 0;\n}\n"))
+        self.assertEqual([], found("message A {\n  string a = 1 [(x) = {y: 1},  // of the node\n    deprecated = true];\n}\n"))
+
+    def test_a_oneof_may_have_one_comment_for_its_fields(self):
+        def count(body):
+            return len(faults("protos", **{"proto/drover/v1/a.proto": body}))
+
+        self.assertEqual(0, count("message A {\n  // One is set.\n  oneof a {\n    B b = 1;\n    C c = 2;\n  }\n}\n"))
+        self.assertEqual(0, count("message A {\n  oneof a {  // absent: unknown\n    B b = 1;\n    C c = 2;\n  }\n}\n"))
+        self.assertEqual(2, count("message A {\n  oneof a {\n    B b = 1;\n    C c = 2;\n  }\n}\n"))
+        self.assertEqual(1, count("message A {\n  // One is set.\n  oneof a {\n    B b = 1;\n  }\n  D d = 2;\n}\n"))
 
 
 if __name__ == "__main__":
