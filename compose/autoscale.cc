@@ -283,6 +283,11 @@ void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r) {
        [&](const Entry& e) {
          s.spec.set_priority(
              static_cast<int32_t>(ReadInt(e.value, -1'000'000, 1'000'000, r.faults).value_or(0)));
+         if (s.spec.priority() != 0) {
+           r.faults.Warn(e.mark,
+                         "priority is not honoured yet: no service gives room to another; reserve what the "
+                         "important one needs");
+         }
        }},
       {"warm", [&](const Entry& e) {
          if (ReadInt(e.value, 0, kMaxReplicas, r.faults).value_or(0) > 0) {

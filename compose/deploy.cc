@@ -239,6 +239,9 @@ void ReadRun(const Entry& entry, ServiceRead& s, Reading& r) {
             [&](const Entry& e) {
               if (auto timeout = ReadDuration(e.value, r.faults)) {
                 *task->mutable_timeout() = ToProto(*timeout);
+                r.faults.Warn(e.mark,
+                              "timeout is not honoured yet: a task runs until it ends; give the command a "
+                              "limit of its own, such as `timeout 10m`");
               }
             }},
            RefusedKey("schedule", r,

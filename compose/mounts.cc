@@ -215,9 +215,17 @@ void ReadFileMounts(const Entry& entry, bool secret, ServiceRead& s, Reading& r)
       ReadMap(item, kind,
               {TextKey("source", r, &source),
                TextKey("target", r, &target),
-               {"mode", [&](const Entry& e) { mode = ReadMode(e.value, r); }},
-               WarnedKey("uid", r, "files are owned by root; set mode"),
-               WarnedKey("gid", r, "files are owned by root; set mode")},
+               {"mode",
+                [&](const Entry& e) {
+                  mode = ReadMode(e.value, r);
+                  if (mode != 0444) {
+                    r.faults.Warn(e.mark,
+                                  "mode is not honoured: everybody in the container may read the file "
+                                  "(0444); remove it");
+                  }
+                }},
+               WarnedKey("uid", r, "files are owned by root and readable by all; remove it"),
+               WarnedKey("gid", r, "files are owned by root and readable by all; remove it")},
               r.faults);
     } else {
       source = ReadText(item, r.faults).value_or("");

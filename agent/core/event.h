@@ -39,6 +39,7 @@ struct ServiceContext {
   enum class Restart { kAlways, kOnFailure, kNever };
   Restart restart = Restart::kAlways;
   uint32_t restart_max = 0;  // attempts; 0: no limit
+  Duration restart_delay;    // at least so long before each
 
   friend bool operator==(const ServiceContext&, const ServiceContext&) = default;
 };

@@ -81,7 +81,8 @@ void NoteExit(Replica& r, const Container& c, const ServiceContext* context, con
     }
     return;
   }
-  r.retry_at = now + BackoffDelay(rule, r.failures);
+  const Duration wait = context != nullptr ? context->restart_delay : Duration();
+  r.retry_at = now + std::max(wait, BackoffDelay(rule, r.failures));
 }
 
 void NoteFailedStep(Replica& r, const std::string& reason, const std::string& message,

@@ -17,6 +17,7 @@
 #include "agent/runtime/edge/haproxy.h"
 #include "agent/runtime/edge_runner.h"
 #include "agent/runtime/executor.h"
+#include "agent/runtime/foreign.h"
 #include "agent/runtime/host_facts.h"
 #include "agent/runtime/host_resources.h"
 #include "agent/runtime/link.h"
@@ -459,6 +460,7 @@ class Agent::Impl {
   }
 
   void WatchCapacity() {
+    ForeignWatch others(&engine_);
     while (true) {
       absl::StatusOr<docker::EngineInfo> info = engine_.Info();
       absl::Status bound = info.ok() ? TakeEngineInfo(*info) : absl::OkStatus();
@@ -470,7 +472,7 @@ class Agent::Impl {
         bound_ = std::move(bound);
       }
       wake_.notify_all();
-      absl::StatusOr<std::vector<Foreign>> foreign = ReadForeign(&engine_);
+      absl::StatusOr<std::vector<Foreign>> foreign = others.Read(Now());
       std::unique_lock lock(mutex_);
       if (foreign.ok()) {
         foreign_ = *std::move(foreign);

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "common/status.h"
-
 namespace drover::agent {
 
 v1::Capacity CapacityOf(const Config& config, Resources found, const std::vector<Foreign>& foreign) {
@@ -25,27 +23,6 @@ v1::Capacity CapacityOf(const Config& config, Resources found, const std::vector
   capacity.set_foreign_cpu_milli(taken.cpu.value());
   capacity.set_foreign_memory_bytes(taken.memory.value());
   return capacity;
-}
-
-absl::StatusOr<std::vector<Foreign>> ReadForeign(docker::Client* engine) {
-  ASSIGN_OR_RETURN(std::vector<Container> all, engine->List(""));
-  std::vector<Foreign> result;
-  for (const Container& container : all) {
-    bool up =
-        container.status == Container::Status::kRunning || container.status == Container::Status::kPaused;
-    if (container.replica.value() != 0 || !up) {
-      continue;
-    }
-    absl::StatusOr<docker::Inspected> inspected = engine->Inspect(container.id);
-    if (absl::IsNotFound(inspected.status())) {
-      continue;
-    }
-    if (!inspected.ok()) {
-      return inspected.status();
-    }
-    result.push_back({inspected->reserved});
-  }
-  return result;
 }
 
 }  // namespace drover::agent

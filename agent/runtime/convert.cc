@@ -79,6 +79,9 @@ ServiceContext ContextFromWire(const v1::ServiceContext& wire) {
   }
   context.restart = RestartFromWire(wire.restart());
   context.restart_max = wire.restart().max_attempts();
+  if (wire.restart().has_delay()) {
+    context.restart_delay = FromWire(wire.restart().delay());
+  }
   return context;
 }
 

@@ -44,10 +44,16 @@ std::map<ReplicaId, ReplicaSample> Samples::Read(const Snapshot& snapshot) {
 v1::HostSample Samples::ReadHost(uint32_t containers) {
   HostUsage usage = host_.Read();
   v1::HostSample sample;
-  sample.set_cpu_milli(usage.cpu ? static_cast<uint32_t>(usage.cpu->value()) : 0);
+  if (usage.cpu) {
+    sample.set_cpu_milli(static_cast<uint32_t>(usage.cpu->value()));
+  }
   sample.set_cpu_count(usage.cpu_count);
-  sample.set_memory_total_bytes(usage.memory_total ? usage.memory_total->value() : 0);
-  sample.set_memory_available_bytes(usage.memory_available ? usage.memory_available->value() : 0);
+  if (usage.memory_total) {
+    sample.set_memory_total_bytes(usage.memory_total->value());
+  }
+  if (usage.memory_available) {
+    sample.set_memory_available_bytes(usage.memory_available->value());
+  }
   auto pressure = [](const std::optional<double>& value) { return static_cast<float>(value.value_or(-1)); };
   sample.set_pressure_cpu(pressure(usage.pressure_cpu));
   sample.set_pressure_memory(pressure(usage.pressure_memory));

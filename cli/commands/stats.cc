@@ -111,11 +111,17 @@ int Stats(const Session& session, const StatsFlags& flags) {
 
 std::string NodeLine(const v1::Node& node, bool color) {
   const bool up = node.status() == v1::Node::UP;
+  const v1::HostSample& host = node.host();
+  const std::string cpu = host.has_cpu_milli()
+                              ? absl::StrCat(NumberText(host.cpu_milli() / 1000.0), "/", host.cpu_count())
+                              : "unknown";
+  const bool memory_known = host.has_memory_total_bytes() && host.has_memory_available_bytes();
+  const std::string memory =
+      memory_known ? absl::StrCat(BytesText(host.memory_total_bytes() - host.memory_available_bytes()), "/",
+                                  BytesText(host.memory_total_bytes()))
+                   : "unknown";
   return absl::StrCat(node.name(), " ", Paint(up ? "up" : "away", up ? Color::kGreen : Color::kRed, color),
-                      "  CPU ", NumberText(static_cast<double>(node.host().cpu_milli()) / 1000), "/",
-                      node.host().cpu_count(), "  memory ",
-                      BytesText(node.host().memory_total_bytes() - node.host().memory_available_bytes()), "/",
-                      BytesText(node.host().memory_total_bytes()), "  ", node.replicas(), " replicas\n");
+                      "  CPU ", cpu, "  memory ", memory, "  ", node.replicas(), " replicas\n");
 }
 
 absl::StatusOr<std::string> TopFrame(const Session& session, const std::string& stack) {

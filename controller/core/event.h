@@ -43,6 +43,15 @@ struct FoundReplica {
   ReplicaState state = ReplicaState::kRunning;
 };
 
+// What a node runs, for people; empty or 0: unknown.
+struct EngineFacts {
+  std::string version;
+  std::string api_version;
+  int64_t cgroup_version = 0;
+  std::string kernel;
+  std::string os;
+};
+
 // An agent's Hello.
 struct NodeConnected {
   Instant now;
@@ -65,7 +74,7 @@ struct NodeConnected {
   std::vector<FoundReplica> found;
   Instant sent;         // agent's CLOCK_BOOTTIME
   std::string version;  // for people
-  std::string engine_version;
+  EngineFacts engine;
 };
 
 struct NodeDisconnected {
@@ -158,10 +167,9 @@ struct StuckCall {
 };
 
 struct HostSample {
-  int64_t cpu_milli = 0;
+  std::optional<int64_t> cpu_milli;
   int64_t cpu_count = 0;
-  Bytes memory_total;
-  Bytes memory_available;
+  std::optional<Bytes> memory_total, memory_available;
   std::optional<double> pressure_cpu, pressure_memory, pressure_io;  // PSI some avg10, percent
   int64_t containers = 0;
 };

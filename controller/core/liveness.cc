@@ -253,7 +253,7 @@ void Connect(Model& model, const NodeConnected& hello, std::vector<Order>& order
   node.smallest_delay = {};
   node.delay_window = model.now;
   node.version = hello.version;
-  node.engine_version = hello.engine_version;
+  node.engine = hello.engine;
   NoteDelay(node, hello.now, hello.sent);
   Hear(model, node, hello.now);
   SetOrphans(model, node, hello.found);

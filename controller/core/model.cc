@@ -164,9 +164,9 @@ std::string Model::ContainerName(const Replica& replica) {
 
 Resources Model::ReservationOf(const Service& service) const {
   const ServiceSpec& spec = *service.spec;
-  return {spec.reserved_cpu.value_or(options.assumed_cpu),
-          spec.reserved_memory ? *spec.reserved_memory
-                               : service.memory.P95().value_or(options.assumed_memory)};
+  return {
+      spec.reserved_cpu.value_or(options.assumed_cpu),
+      spec.reserved_memory ? *spec.reserved_memory : service.memory.P95().value_or(options.assumed_memory)};
 }
 
 uint32_t Model::FreeNumber(Service& service) const {

@@ -135,7 +135,7 @@ struct Node {
   std::vector<StuckCall> stuck;
   std::vector<FoundReplica> orphans;
   std::string version;
-  std::string engine_version;
+  EngineFacts engine;
 
   bool up() const { return status == NodeStatus::kUp && stream.has_value(); }
 };

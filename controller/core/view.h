@@ -168,7 +168,7 @@ struct NodeView {
   std::vector<FoundReplica> orphans;  // R1.3
   int64_t replicas = 0;
   std::string version;
-  std::string engine_version;
+  EngineFacts engine;
   std::optional<EdgeStatus> edge;
 };
 

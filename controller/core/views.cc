@@ -85,7 +85,7 @@ std::shared_ptr<const NodeView> MakeNode(const Node& node) {
   view->orphans = node.orphans;
   view->replicas = static_cast<int64_t>(node.replicas.size());
   view->version = node.version;
-  view->engine_version = node.engine_version;
+  view->engine = node.engine;
   view->edge = node.edge;
   return view;
 }

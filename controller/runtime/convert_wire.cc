@@ -27,11 +27,8 @@ std::optional<ReplicaState> ToState(uint32_t number) {
 
 // What a node can offer is never negative, whatever its agent computed.
 Resources ToCore(const v1::Capacity& capacity) {
-  const auto left = [](int64_t all, int64_t foreign) {
-    return std::max<int64_t>(std::max<int64_t>(all, 0) - std::max<int64_t>(foreign, 0), 0);
-  };
-  return {.cpu = MilliCpu(left(capacity.cpu_milli(), capacity.foreign_cpu_milli())),
-          .memory = Bytes(left(capacity.memory_bytes(), capacity.foreign_memory_bytes()))};
+  return {.cpu = MilliCpu(std::max<int64_t>(capacity.cpu_milli(), 0)),
+          .memory = Bytes(std::max<int64_t>(capacity.memory_bytes(), 0))};
 }
 
 FoundReplica ToCore(const v1::FoundReplica& found) {
@@ -142,10 +139,14 @@ HostSample ToCore(const v1::HostSample& host) {
     return percent >= 0 ? std::optional<double>(percent) : std::nullopt;
   };
   HostSample out;
-  out.cpu_milli = host.cpu_milli();
+  out.cpu_milli = host.has_cpu_milli() ? std::optional<int64_t>(host.cpu_milli()) : std::nullopt;
   out.cpu_count = host.cpu_count();
-  out.memory_total = Bytes(host.memory_total_bytes());
-  out.memory_available = Bytes(host.memory_available_bytes());
+  if (host.has_memory_total_bytes()) {
+    out.memory_total = Bytes(host.memory_total_bytes());
+  }
+  if (host.has_memory_available_bytes()) {
+    out.memory_available = Bytes(host.memory_available_bytes());
+  }
   out.pressure_cpu = pressure(host.pressure_cpu());
   out.pressure_memory = pressure(host.pressure_memory());
   out.pressure_io = pressure(host.pressure_io());
@@ -285,7 +286,12 @@ absl::StatusOr<NodeConnected> ToCore(const v1::Hello& hello, Instant now, Stream
   AddFound(hello.found(), out.found);
   out.sent = Instant::FromNanoseconds(hello.boottime_ns());
   out.version = hello.version();
-  out.engine_version = hello.engine().version();
+  const v1::EngineInfo& engine = hello.engine();
+  out.engine = {.version = engine.version(),
+                .api_version = engine.api_version(),
+                .cgroup_version = engine.cgroup_version(),
+                .kernel = engine.kernel(),
+                .os = engine.os()};
   return out;
 }
 

@@ -100,10 +100,16 @@ v1::PlanChange::Action ActionToApi(PlanChange::Action action) {
 
 v1::HostSample HostToApi(const HostSample& host) {
   v1::HostSample out;
-  out.set_cpu_milli(U32(host.cpu_milli));
+  if (host.cpu_milli) {
+    out.set_cpu_milli(U32(*host.cpu_milli));
+  }
   out.set_cpu_count(U32(host.cpu_count));
-  out.set_memory_total_bytes(host.memory_total.value());
-  out.set_memory_available_bytes(host.memory_available.value());
+  if (host.memory_total) {
+    out.set_memory_total_bytes(host.memory_total->value());
+  }
+  if (host.memory_available) {
+    out.set_memory_available_bytes(host.memory_available->value());
+  }
   out.set_pressure_cpu(static_cast<float>(host.pressure_cpu.value_or(-1)));
   out.set_pressure_memory(static_cast<float>(host.pressure_memory.value_or(-1)));
   out.set_pressure_io(static_cast<float>(host.pressure_io.value_or(-1)));
@@ -240,7 +246,12 @@ v1::Node NodeToApi(const NodeView& node, const View& view) {
     out.mutable_edge()->set_bind(record.edge_bind);
   }
   out.set_agent_version(node.version);
-  out.mutable_engine()->set_version(node.engine_version);
+  v1::EngineInfo& engine = *out.mutable_engine();
+  engine.set_version(node.engine.version);
+  engine.set_api_version(node.engine.api_version);
+  engine.set_cgroup_version(U32(node.engine.cgroup_version));
+  engine.set_kernel(node.engine.kernel);
+  engine.set_os(node.engine.os);
   for (const StuckCall& stuck : node.stuck) {
     *out.add_stuck() = StuckToApi(stuck);
   }

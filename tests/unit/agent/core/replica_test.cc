@@ -57,6 +57,17 @@ TEST(ReplicaTest, R3_6_R7_3_WhatAnExitMeans) {
   }
 }
 
+TEST(ReplicaTest, R3_6_TheUsersDelayIsTheLeast) {
+  ServiceContext context = Spec();
+  context.restart_delay = absl::Seconds(5);
+  Replica r;
+  NoteExit(r, Exited(1, 1), &context, kRule, At(50));
+  EXPECT_EQ(*r.retry_at - At(50), absl::Seconds(5)) << "instead of 1 s";
+  r.failures = 9;
+  NoteExit(r, Exited(1, 1), &context, kRule, At(50));
+  EXPECT_EQ(*r.retry_at - At(50), BackoffDelay(kRule, 10)) << "by then the back-off is longer";
+}
+
 TEST(ReplicaTest, R3_6_TheReasonNamesMemorySignalAndCode) {
   Replica r;
   NoteExit(r, Exited(1, 137, true), nullptr, kRule, At(50));

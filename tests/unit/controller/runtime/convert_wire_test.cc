@@ -44,7 +44,7 @@ TEST(ConvertWireTest, HelloBecomesNodeConnected) {
   EXPECT_EQ(event->node, NodeId(kNode));
   EXPECT_EQ(event->stream, StreamId(8));
   EXPECT_EQ(event->highest_epoch, Epoch(4));
-  EXPECT_EQ(event->capacity.cpu, MilliCpu(3500));
+  EXPECT_EQ(event->capacity.cpu, MilliCpu(4000)) << "the agent has taken off what is foreign (R3.5)";
   EXPECT_THAT(event->labels, ElementsAre(std::pair("a", "2"), std::pair("z", "1")));
   EXPECT_TRUE(event->edge);
   EXPECT_EQ(event->sent, Instant::FromNanoseconds(77));
@@ -64,7 +64,6 @@ TEST(ConvertWireTest, HelloCapacityIsNeverNegative) {
   v1::Hello hello;
   hello.set_node_id(kNode);
   hello.mutable_capacity()->set_cpu_milli(std::numeric_limits<int64_t>::min());
-  hello.mutable_capacity()->set_foreign_cpu_milli(std::numeric_limits<int64_t>::max());
   EXPECT_EQ(ToCore(hello, Instant(), StreamId(1))->capacity.cpu, MilliCpu(0));
 }
 
