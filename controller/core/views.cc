@@ -12,9 +12,9 @@ namespace {
 constexpr Duration kSampleInterval = absl::Seconds(1);
 
 // Rows of tens of thousands of replicas and nodes are made anew less often, so that showing them costs
-// the deciding thread a few percent of its time: about a microsecond each.
+// the deciding thread a percent of its time: one or two microseconds each.
 constexpr Duration kPerRow = absl::Microseconds(10);
-constexpr Duration kPerSampleRow = absl::Microseconds(100);
+constexpr Duration kPerSampleRow = absl::Microseconds(250);
 
 ReplicaView MakeReplica(const Service& service, const Replica& replica) {
   ReplicaView view;
