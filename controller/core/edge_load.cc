@@ -4,11 +4,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "controller/core/drain.h"
+#include "controller/core/signals.h"
 
 namespace drover::controller {
 namespace {
-
-std::string AgeText(Duration age) { return absl::FormatDuration(absl::Trunc(age, absl::Milliseconds(100))); }
 
 // One set on one edge.
 struct Part {

@@ -78,8 +78,6 @@ SignalInput OfReplicas(const Model& model, const Service& service, SignalSpec::K
   return input;
 }
 
-std::string AgeText(Duration age) { return absl::FormatDuration(absl::Trunc(age, absl::Milliseconds(100))); }
-
 // What of the reading counts as work. An external scaler's IsActive decides about zero, as in KEDA: without
 // it the value is that of none, with it of some.
 double TotalOf(const QueueReading& reading, const SignalSpec& signal, int64_t min) {
@@ -198,6 +196,8 @@ SignalInput Balancer(const Model& model, const Service& service, SignalSpec::Kin
 }
 
 }  // namespace
+
+std::string AgeText(Duration age) { return absl::FormatDuration(absl::Trunc(age, absl::Milliseconds(100))); }
 
 Duration FreshFor(Duration interval) { return std::max(absl::Seconds(3), 3 * interval); }
 

@@ -11,12 +11,12 @@ namespace {
 
 constexpr Duration kWindow = absl::Seconds(5);
 
-Instant At(double seconds) { return Instant::FromNanoseconds(static_cast<int64_t>(seconds * 1e9)); }
+Instant AtSecond(double seconds) { return Instant::FromNanoseconds(static_cast<int64_t>(seconds * 1e9)); }
 
 class Counter {
  public:
   void Read(double at, uint64_t arrived, uint64_t finished, uint64_t process = 1) {
-    counts.Add(At(at), process, {.arrived = arrived, .finished = finished}, kWindow);
+    counts.Add(AtSecond(at), process, {.arrived = arrived, .finished = finished}, kWindow);
   }
 
   RequestCounts counts;
