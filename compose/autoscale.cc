@@ -3,6 +3,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "compose/schema.h"
 
 namespace drover::compose {
@@ -105,14 +106,24 @@ void ReadUtilization(const Entry& entry, v1::UtilizationSignal* (v1::SignalSpec:
   }
 }
 
+// `in_flight: 8`: so much for each replica.
+Key PerReplicaKey(absl::string_view name, v1::PerReplicaSignal* (v1::SignalSpec::*target)(),
+                  v1::SignalSpec* signal, Reading& r) {
+  return {name, [=, &r](const Entry& e) {
+            const auto value = ReadNumber(e.value, r.faults);
+            if (value && (*value <= 0 || *value > 1e9)) {
+              r.faults.Add(e.value.mark, absl::StrCat(e.key, " must be more than 0; write for example `",
+                                                      e.key, ": 8`, so much for each replica"));
+            } else if (value) {
+              (signal->*target)()->set_target(*value);
+            }
+          }};
+}
+
 // The promise: no job waits longer than this.
 void ReadMaxWait(const Entry& entry, const Node& item, v1::SignalSpec* signal, Reading& r) {
   if (item.Find("queue") == nullptr) {
     r.faults.Add(entry.mark, "max_wait belongs to a queue; write `queue: NAME` beside it");
-    return;
-  }
-  if (item.Find("per_replica") != nullptr) {
-    r.faults.Add(entry.mark, "the queue has max_wait and per_replica; write one of them");
     return;
   }
   const auto wait = ReadDuration(entry.value, r.faults);
@@ -120,6 +131,30 @@ void ReadMaxWait(const Entry& entry, const Node& item, v1::SignalSpec* signal, R
     r.faults.Add(entry.value.mark, "max_wait is out of range; write 100ms to 24h");
   } else if (wait) {
     *signal->mutable_queue()->mutable_max_wait() = ToProto(*wait);
+  }
+}
+
+// `latency: {p95: 200ms}`.
+void ReadLatency(const Entry& entry, v1::LatencySignal* latency, Reading& r) {
+  static const std::vector<std::pair<absl::string_view, double>> kQuantiles = {
+      {"p50", 0.5}, {"p75", 0.75}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"p99.9", 0.999}};
+  std::vector<Key> keys;
+  int written = 0;
+  for (const auto& [name, quantile] : kQuantiles) {
+    keys.push_back({name, [&, quantile = quantile](const Entry& e) {
+                      ++written;
+                      latency->set_quantile(quantile);
+                      const auto target = ReadDuration(e.value, r.faults);
+                      if (target && (*target < absl::Milliseconds(1) || *target > absl::Hours(1))) {
+                        r.faults.Add(e.value.mark, "the latency is out of range; write 1ms to 1h");
+                      } else if (target) {
+                        *latency->mutable_target() = ToProto(*target);
+                      }
+                    }});
+  }
+  ReadMap(entry.value, "latency", keys, r.faults);
+  if (written != 1 && entry.value.is_map()) {
+    r.faults.Add(entry.mark, "latency promises one quantile; write for example `latency: {p95: 200ms}`");
   }
 }
 
@@ -132,14 +167,30 @@ Key SourceKey(absl::string_view name, Reading& r) {
           }};
 }
 
+// A queue has exactly one rule.
+void CheckRules(const Node& item, const Node* queue, Reading& r) {
+  std::vector<std::string> rules;
+  for (const char* name : {"max_wait", "per_replica", "total"}) {
+    if (item.Find(name) != nullptr) {
+      rules.push_back(name);
+    }
+  }
+  if (queue != nullptr && rules.empty()) {
+    r.faults.Add(item.mark, "the queue has no target; write `max_wait: 30s` or `per_replica: 10` beside it");
+  } else if (rules.size() > 1) {
+    r.faults.Add(item.Find(rules[0])->mark,
+                 absl::StrCat("the queue has ", absl::StrJoin(rules, " and "), "; write one of them"));
+  }
+}
+
 // A signal is a map with the signal's name as one key; a queue has its rule beside it.
 void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
   v1::SignalSpec* signal = autoscale->add_signals();
   auto refused = [&](absl::string_view name) {
     return Key{name, [&](const Entry& e) {
                  r.faults.Add(e.mark, absl::StrCat("signal ", e.key,
-                                                   " is not built yet; use cpu, memory, schedule, or "
-                                                   "queue with per_replica"));
+                                                   " is not built yet; use cpu, memory, queue, in_flight, "
+                                                   "rate, latency, backlog or schedule"));
                }};
   };
   auto of_queue = [&](absl::string_view name, std::function<void(double)> set) {
@@ -157,14 +208,6 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
                  }
                }};
   };
-  auto later = [&](absl::string_view name) {
-    return Key{name, [&](const Entry& e) {
-                 r.faults.Add(e.mark,
-                              absl::StrCat(e.key,
-                                           " is not built yet; write max_wait, the longest wait, or "
-                                           "per_replica, the jobs that one replica may have waiting"));
-               }};
-  };
   ReadMap(
       item, "signal",
       {{"cpu", [&](const Entry& e) { ReadUtilization(e, &v1::SignalSpec::mutable_cpu, signal, r); }},
@@ -176,11 +219,11 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
        of_queue("per_replica", [&](double v) { signal->mutable_queue()->set_per_replica(v); }),
        of_queue("activation", [&](double v) { signal->mutable_queue()->set_activation(v); }),
        {"max_wait", [&](const Entry& e) { ReadMaxWait(e, item, signal, r); }},
-       later("total"),
-       refused("in_flight"),
-       refused("rate"),
-       refused("latency"),
-       refused("backlog"),
+       of_queue("total", [&](double v) { signal->mutable_queue()->set_total(v); }),
+       PerReplicaKey("in_flight", &v1::SignalSpec::mutable_in_flight, signal, r),
+       PerReplicaKey("rate", &v1::SignalSpec::mutable_rate, signal, r),
+       PerReplicaKey("backlog", &v1::SignalSpec::mutable_backlog, signal, r),
+       {"latency", [&](const Entry& e) { ReadLatency(e, signal->mutable_latency(), r); }},
        {"schedule", [&](const Entry& e) { ReadSchedule(e, signal->mutable_schedule(), r); }},
        refused("forecast"),
        SourceKey("prometheus", r),
@@ -189,15 +232,14 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
        SourceKey("pushed", r)},
       r.faults);
   const Node* queue = item.Find("queue");
-  const int named = (item.Find("cpu") != nullptr) + (item.Find("memory") != nullptr) +
-                    (item.Find("schedule") != nullptr) + (queue != nullptr);
+  int named = 0;
+  for (const char* name : {"cpu", "memory", "queue", "in_flight", "rate", "latency", "backlog", "schedule"}) {
+    named += item.Find(name) != nullptr ? 1 : 0;
+  }
   if (named > 1) {
     r.faults.Add(item.mark, "one entry names two signals; begin each signal with its own `-`");
   }
-  const bool has_rule = item.Find("per_replica") || item.Find("max_wait") || item.Find("total");
-  if (queue != nullptr && !has_rule) {
-    r.faults.Add(item.mark, "the queue has no target; write `max_wait: 30s` or `per_replica: 10` beside it");
-  }
+  CheckRules(item, queue, r);
   if (queue != nullptr && signal->has_queue() && r.queues.count(signal->queue().queue()) == 0) {
     r.faults.Add(queue->mark, absl::StrCat("queue \"", signal->queue().queue(),
                                            "\" is not declared; write it under the "
@@ -221,9 +263,13 @@ void CheckBounds(const Entry& entry, const ServiceRead& s, Reading& r) {
   const bool can_wake =
       std::any_of(autoscale.signals().begin(), autoscale.signals().end(),
                   [](const v1::SignalSpec& signal) { return signal.has_queue() || signal.has_schedule(); });
+  const bool by_balancer = std::any_of(autoscale.signals().begin(), autoscale.signals().end(), IsOfBalancer);
   if (autoscale.min() == 0 && entry.value.Find("min") != nullptr && !can_wake) {
     r.faults.Add(entry.value.Find("min")->mark,
                  "from 0 replicas CPU and memory can never ask for one; write min: 1, or add a queue signal");
+  } else if (autoscale.min() == 0 && by_balancer) {
+    r.faults.Add(entry.value.Find("min")->mark,
+                 "at 0 replicas nobody holds the requests that the balancer's signals count; write min: 1");
   }
   CheckPolicy(entry, autoscale, r);
 }

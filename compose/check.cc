@@ -244,6 +244,39 @@ void DeriveRoutedPorts(ServiceRead& s, Reading& r) {
   }
 }
 
+// Who is measured by the load balancer must be behind one.
+void CheckBalancerSignals(const ServiceRead& s, Reading& r) {
+  const v1::AutoscaleSpec& autoscale = s.spec.autoscale();
+  const bool published =
+      std::any_of(s.spec.ports().begin(), s.spec.ports().end(), [](const v1::PortSpec& port) {
+        return port.published() != 0 && !port.host_mode() && port.protocol() == v1::PROTOCOL_TCP &&
+               !absl::StartsWith(port.host_ip(), "127.");
+      });
+  const bool by_balancer = std::any_of(autoscale.signals().begin(), autoscale.signals().end(), IsOfBalancer);
+  if (by_balancer && !published && s.spec.edges().empty()) {
+    r.faults.Add(s.At("x-autoscale"),
+                 absl::StrCat("a signal of ", s.spec.name(),
+                              " is measured by the load balancer, which does not lead to it; publish a port, "
+                              "`ports: [\"8080:80\"]`, or write x-edge"));
+  }
+  const auto promised = [](const v1::SignalSpec& signal) { return signal.has_latency(); };
+  const auto limited = [](const v1::EdgeRoute& edge) { return edge.maxconn() > 0; };
+  if (std::any_of(autoscale.signals().begin(), autoscale.signals().end(), promised) &&
+      !std::all_of(s.spec.edges().begin(), s.spec.edges().end(), limited)) {
+    r.faults.Add(
+        s.At("x-autoscale"),
+        absl::StrCat("latency counts the requests that wait in the balancer, and nothing waits there "
+                     "without maxconn; write in x-edge of ",
+                     s.spec.name(), " how many requests a replica serves at a time, `maxconn: 16`"));
+  }
+  const auto backlog = [](const v1::SignalSpec& signal) { return signal.has_backlog(); };
+  if (std::any_of(autoscale.signals().begin(), autoscale.signals().end(), backlog) &&
+      s.spec.routed_ports().empty()) {
+    r.faults.Add(s.At("x-autoscale"), absl::StrCat("backlog is that of a port, and ", s.spec.name(),
+                                                   " has none; publish one, `ports: [\"8080:80\"]`"));
+  }
+}
+
 // Two services on one listener.
 void CheckListeners(const std::vector<ServiceRead>& services, Reading& r) {
   std::map<std::string, std::string> taken;  // listener -> service
@@ -327,6 +360,7 @@ void CheckServices(std::vector<ServiceRead>& services, Reading& r) {
     CheckResources(s, r);
     PublishPorts(s, r);
     DeriveRoutedPorts(s, r);
+    CheckBalancerSignals(s, r);
   }
   CheckListeners(services, r);
 }

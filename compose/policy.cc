@@ -80,7 +80,16 @@ void CheckIdleReplicas(const Entry& entry, const v1::AutoscaleSpec& autoscale, R
   }
 }
 
+// What Knative's KPA counts by: concurrency, requests/s, or here a queue in their place.
+bool IsOfKpa(const v1::SignalSpec& signal) {
+  return signal.has_in_flight() || signal.has_rate() || signal.queue().per_replica() > 0;
+}
+
 }  // namespace
+
+bool IsOfBalancer(const v1::SignalSpec& signal) {
+  return signal.has_in_flight() || signal.has_rate() || signal.has_latency();
+}
 
 void AddPolicyKeys(v1::AutoscaleSpec* autoscale, Reading& r, std::vector<Key>& keys) {
   static const std::vector<absl::string_view> kPolicies = {"drover", "hpa", "kpa", "keda"};
@@ -98,17 +107,19 @@ void AddPolicyKeys(v1::AutoscaleSpec* autoscale, Reading& r, std::vector<Key>& k
 
 void CheckPolicy(const Entry& entry, const v1::AutoscaleSpec& autoscale, Reading& r) {
   const std::string& policy = autoscale.policy();
-  if (policy == "kpa" && (autoscale.signals_size() != 1 || !autoscale.signals(0).has_queue())) {
-    r.faults.Add(
-        entry.value.Find("policy")->mark,
-        "policy kpa counts by one queue signal alone; write `signals: [{queue: NAME, per_replica: 7}]`, "
-        "or another policy");
+  if (policy == "kpa" && (autoscale.signals_size() != 1 || !IsOfKpa(autoscale.signals(0)))) {
+    r.faults.Add(entry.value.Find("policy")->mark,
+                 "policy kpa counts by one signal alone, in_flight, rate or a queue with per_replica; write "
+                 "`signals: [{in_flight: 7}]`, or another policy");
   }
   if (const Node* schedule = FindSignal(entry, "schedule"); schedule != nullptr && policy == "hpa") {
     r.faults.Add(schedule->mark, "the HPA has no schedule; write policy: keda or drover");
   }
   if (const Node* wait = FindSignal(entry, "max_wait"); wait != nullptr && !policy.empty()) {
     r.faults.Add(wait->mark, "max_wait belongs to policy: drover; write that, or per_replica");
+  }
+  if (const Node* latency = FindSignal(entry, "latency"); latency != nullptr && !policy.empty()) {
+    r.faults.Add(latency->mark, "latency belongs to policy: drover; write that, or in_flight");
   }
   const Node* fallback = entry.value.Find("fallback");
   if (fallback != nullptr && (policy == "hpa" || policy == "kpa")) {

@@ -95,6 +95,8 @@ void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r);
 // Keys of x-autoscale that belong to certain families of rules only, and what fits together (`policy`).
 void AddPolicyKeys(v1::AutoscaleSpec* autoscale, Reading& r, std::vector<Key>& keys);
 void CheckPolicy(const Entry& entry, const v1::AutoscaleSpec& autoscale, Reading& r);
+// The load balancers measure it.
+bool IsOfBalancer(const v1::SignalSpec& signal);
 void ReadSchedule(const Entry& entry, v1::ScheduleSignal* schedule, Reading& r);
 void ReadEdges(const Entry& entry, ServiceRead& s, Reading& r);
 void ReadReady(const Entry& entry, ServiceRead& s, Reading& r);

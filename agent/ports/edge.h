@@ -62,9 +62,13 @@ struct EdgeSetState {
   Epoch applied_epoch;  // (0, 0) until read back and found right
   Revision applied_revision;
   std::vector<EdgeServerState> servers;
-  std::optional<int64_t> queued;
-  std::optional<double> rate;  // requests per second
+  bool at_least = false;          // workers of before a reload could not be read: more may be in flight
+  std::optional<int64_t> queued;  // in the balancer's own queue, and held with no server; absent: not read
+  std::optional<double> rate;     // requests per second
+  // Of this balancer process: what has come, and what of it has ended. Where the backend has servers of
+  // others too, only what went to ours.
   std::optional<uint64_t> requests_total;
+  std::optional<uint64_t> finished_total;
   std::optional<uint64_t> errors_total;
   std::string error;  // why not applied: "port 8080 is in use"
   Instant read_at;

@@ -232,6 +232,10 @@ v1::EdgeReport EdgeToWire(const EdgeState& state, Instant now) {
     if (set.requests_total) {
       to.set_requests_total(*set.requests_total);
     }
+    if (set.finished_total) {
+      to.set_finished_total(*set.finished_total);
+    }
+    to.set_at_least(set.at_least);
     if (set.errors_total) {
       to.set_errors_total(*set.errors_total);
     }

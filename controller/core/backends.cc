@@ -88,6 +88,7 @@ void Backends::ReviewService(Service& service) {
       BackendSet set;
       uint32_t& handle = service.handles[key];
       handle = handle == 0 ? next_handle_++ : handle;
+      model_.set_owners[handle] = service.key;
       set.handle = handle;
       set.service = service.key;
       set.target = key.first;

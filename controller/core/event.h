@@ -131,9 +131,15 @@ struct EdgeSetStatus {
   Epoch applied_epoch;
   Revision applied_revision;  // read back and found right
   std::vector<EdgeServer> servers;
-  std::optional<int64_t> held;
+  bool at_least = false;          // more may be in flight than the servers say
+  std::optional<int64_t> held;    // wait with no server
+  std::optional<int64_t> queued;  // wait in the balancer's queue; absent: the set could not be read
   std::optional<double> rate;
+  // Of this balancer process: requests that have come, and what of them has ended.
+  std::optional<uint64_t> requests_total;
+  std::optional<uint64_t> finished_total;
   std::string error;
+  Duration age;  // at sending
 };
 
 struct EdgeStatus {

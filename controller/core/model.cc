@@ -312,6 +312,12 @@ void Model::Erase(ReplicaId id) {
 void Model::MaybeForget(const ServiceKey& key) {
   auto it = services.find(key);
   if (it != services.end() && it->second.retired && !it->second.stored && it->second.replicas.empty()) {
+    for (const auto& [of, handle] : it->second.handles) {
+      set_owners.erase(handle);
+      for (const NodeId& edge : edges) {
+        nodes.at(edge).edge_readings.erase(handle);
+      }
+    }
     services.erase(it);
     draining.erase(key);
     waiting_for_room.erase(key);

@@ -28,6 +28,7 @@
 #include "controller/core/memory_profile.h"
 #include "controller/core/ready.h"
 #include "controller/core/record.h"
+#include "controller/core/request_counts.h"
 #include "controller/core/view.h"
 
 namespace drover::controller {
@@ -94,6 +95,12 @@ struct Service {
   int64_t& in(ReplicaState state) { return in_state.at(static_cast<size_t>(state)); }
 };
 
+// What an edge's readings of one set came to over time; the newest itself is in `Node::edge_sets`.
+struct EdgeReadings {
+  Instant measured;  // the newest, on our clock (R2.2)
+  RequestCounts counts;
+};
+
 struct Node {
   NodeRecord record;
   NodeStatus status = NodeStatus::kNeverSeen;
@@ -131,6 +138,7 @@ struct Node {
 
   std::optional<EdgeStatus> edge;
   std::map<uint32_t, EdgeSetStatus> edge_sets;  // newest word on each set
+  std::map<uint32_t, EdgeReadings> edge_readings;
   std::optional<HostSample> host;
   std::vector<StuckCall> stuck;
   std::vector<FoundReplica> orphans;
@@ -267,6 +275,7 @@ class Model {
   std::set<ServiceKey> draining;
   std::map<std::string, std::set<ServiceKey>> gated;  // by stack: wait for another service (R7.3)
   std::set<NodeId> edges;                             // nodes with a balancer, silent ones included (R6.3)
+  std::map<uint32_t, ServiceKey> set_owners;          // by BackendSet::handle
 
   // ---- timers ----
   void WakeAt(const TimerKey& key, Instant at);

@@ -13,6 +13,8 @@ namespace {
 constexpr Duration kRetryFirst = absl::Seconds(1);
 constexpr Duration kRetryMax = absl::Seconds(300);
 constexpr uint32_t kRetriesAtOnce = 5;  // after a port or a name conflict
+// Rates of requests are over so much: one second of a hundred requests is off by a tenth by chance.
+constexpr Duration kRateWindow = absl::Seconds(5);
 
 // What a report says of a replica that is in `run`. An agent that stops one by itself (R7.2) has it
 // back on its way to running as soon as it may.
@@ -202,7 +204,36 @@ void FoldRemoved(Model& model, const NodeReport& report) {
   }
 }
 
-void FoldEdge(Model& model, Node& node, const EdgeStatus& status) {
+bool GoesByBalancer(const Service& service) {
+  if (!service.spec || !service.spec->autoscale) {
+    return false;
+  }
+  const std::vector<SignalSpec>& signals = service.spec->autoscale->signals;
+  return std::any_of(signals.begin(), signals.end(),
+                     [](const SignalSpec& signal) { return IsOfBalancer(signal.kind); });
+}
+
+// What the balancer measured of a set; `at` is when.
+void FoldEdgeReading(Model& model, Node& node, uint64_t instance, const EdgeSetStatus& set, Instant at) {
+  const auto owner = model.set_owners.find(set.set);
+  // A handle of another controller may mean another service.
+  if (owner == model.set_owners.end()) {
+    return;
+  }
+  EdgeReadings& readings = node.edge_readings[set.set];
+  readings.measured = at;
+  if (set.requests_total && set.finished_total && set.applied_epoch == model.epoch) {
+    readings.counts.Add(at, instance, {.arrived = *set.requests_total, .finished = *set.finished_total},
+                        std::max(kRateWindow, 3 * model.options.report_interval));
+  }
+  Service& service = model.services.at(owner->second);
+  if (GoesByBalancer(service) && !std::exchange(service.input_changed, true)) {
+    const Instant due = service.evaluated.value_or(model.started) + service.spec->autoscale->interval;
+    model.WakeService(service.key, std::max(model.now, due));
+  }
+}
+
+void FoldEdge(Model& model, Node& node, const EdgeStatus& status, Instant sent) {
   const std::string before = node.edge ? node.edge->error : "";
   if (node.edge && node.edge->instance != status.instance) {
     node.edge_sets.clear();
@@ -219,6 +250,7 @@ void FoldEdge(Model& model, Node& node, const EdgeStatus& status) {
                   true});
     }
     known = set;
+    FoldEdgeReading(model, node, status.instance, set, sent - set.age);
   }
   if (!status.error.empty() && status.error != before) {
     model.Tell({"edge",
@@ -272,7 +304,7 @@ void FoldReport(Model& model, Probes& probes, const NodeReport& report) {
     SetOrphans(model, *node, report.unknown);
   }
   if (report.edge) {
-    FoldEdge(model, *node, *report.edge);
+    FoldEdge(model, *node, *report.edge, report.now - excess);
   }
   probes.Fold(*node, report, excess);
   FoldNotices(model, report);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "controller/core/edge_load.h"
 
 namespace drover::controller {
 namespace {
@@ -26,8 +27,23 @@ ReplicaStatus StatusOf(const Model& model, const Replica& replica, bool lost) {
   return status;
 }
 
-SignalInput Utilization(const Model& model, const Service& service, bool cpu, Duration fresh_for,
-                        std::optional<Instant>* next_change) {
+std::optional<int64_t> ValueOf(const ReplicaSample& sample, SignalSpec::Kind kind) {
+  if (kind == SignalSpec::Kind::kBacklog) {
+    return sample.backlog;
+  }
+  return kind == SignalSpec::Kind::kCpu ? sample.cpu_milli : sample.memory_bytes;
+}
+
+double ReservedOf(const Resources& reserved, SignalSpec::Kind kind) {
+  if (kind == SignalSpec::Kind::kBacklog) {
+    return 0;
+  }
+  return static_cast<double>(kind == SignalSpec::Kind::kCpu ? reserved.cpu.value() : reserved.memory.value());
+}
+
+SignalInput OfReplicas(const Model& model, const Service& service, SignalSpec::Kind kind, Duration fresh_for,
+                       std::optional<Instant>* next_change) {
+  const bool cpu = kind == SignalSpec::Kind::kCpu;
   SignalInput input;
   for (const ReplicaId id : service.replicas) {
     const Replica& replica = model.replicas.at(id);
@@ -39,8 +55,7 @@ SignalInput Utilization(const Model& model, const Service& service, bool cpu, Du
     ReplicaUsage usage;
     usage.ready = replica.state == ReplicaState::kReady || lost;
     usage.status = StatusOf(model, replica, lost);
-    const Resources reserved = replica.record.reserved;
-    usage.reserved = static_cast<double>(cpu ? reserved.cpu.value() : reserved.memory.value());
+    usage.reserved = ReservedOf(replica.record.reserved, kind);
     if (replica.state == ReplicaState::kReady && cpu) {
       const Instant warm = replica.ready_since + model.options.cpu_warmup;
       usage.warming_up = model.now < warm;
@@ -50,7 +65,7 @@ SignalInput Utilization(const Model& model, const Service& service, bool cpu, Du
     }
     if (replica.sample && !lost) {
       const Duration age = model.now - replica.sampled;
-      const std::optional<int64_t>& value = cpu ? replica.sample->cpu_milli : replica.sample->memory_bytes;
+      const std::optional<int64_t> value = ValueOf(*replica.sample, kind);
       if (age <= fresh_for && value) {
         usage.used = static_cast<double>(*value);
         usage.sample = {.age = age, .window = service.spec->autoscale->interval};
@@ -62,8 +77,6 @@ SignalInput Utilization(const Model& model, const Service& service, bool cpu, Du
   }
   return input;
 }
-
-std::string AgeText(Duration age) { return absl::FormatDuration(absl::Trunc(age, absl::Milliseconds(100))); }
 
 // What of the reading counts as work. An external scaler's IsActive decides about zero, as in KEDA: without
 // it the value is that of none, with it of some.
@@ -130,11 +143,61 @@ SignalInput Queue(const Model& model, const Probes& probes, const Service& servi
                            .running = state->reading->held,
                            .arrivals = std::nullopt,
                            .completions = std::nullopt,
-                           .oldest = state->reading->oldest};
+                           .oldest = state->reading->oldest,
+                           .slots = 1};
   return input;
 }
 
+// The whole, or the part that is known and why the rest is not.
+SignalInput OfBalancer(const EdgeSum& sum, const EdgeLoad& load) {
+  SignalInput input;
+  input.age = load.age;
+  if (sum.missing.empty()) {
+    input.total = sum.value;
+  } else {
+    input.unknown_reason = sum.missing;
+    if (sum.value > 0) {
+      input.at_least = sum.value;
+    }
+  }
+  return input;
+}
+
+// The balancers as one queue before replicas that take so many requests at a time.
+SignalInput Queueing(const EdgeLoad& load) {
+  SignalInput input;
+  input.age = load.age;
+  if (!load.slots) {
+    input.unknown_reason = "a load balancer has no maxconn for it, so that nothing waits where it is seen";
+  } else if (!load.in_flight.missing.empty() || !load.waiting.missing.empty()) {
+    input.unknown_reason = load.in_flight.missing.empty() ? load.waiting.missing : load.in_flight.missing;
+  } else {
+    input.total = load.in_flight.value;
+    input.load = WaitingLoad{.waiting = load.waiting.value,
+                             .running = load.in_flight.value - load.waiting.value,
+                             .arrivals = load.arrived,
+                             .completions = load.finished,
+                             .oldest = std::nullopt,
+                             .slots = *load.slots};
+  }
+  return input;
+}
+
+SignalInput Balancer(const Model& model, const Service& service, SignalSpec::Kind kind, Duration fresh_for,
+                     std::optional<Instant>* next_change) {
+  const EdgeLoad load = LoadOf(model, service, fresh_for);
+  if (load.stale_at) {
+    BringForward(next_change, *load.stale_at);
+  }
+  if (kind == SignalSpec::Kind::kLatency) {
+    return Queueing(load);
+  }
+  return OfBalancer(kind == SignalSpec::Kind::kRate ? load.rate : load.in_flight, load);
+}
+
 }  // namespace
+
+std::string AgeText(Duration age) { return absl::FormatDuration(absl::Trunc(age, absl::Milliseconds(100))); }
 
 Duration FreshFor(Duration interval) { return std::max(absl::Seconds(3), 3 * interval); }
 
@@ -146,10 +209,9 @@ std::vector<SignalInput> MakeSignals(const Model& model, const Probes& probes, c
   for (const SignalSpec& signal : spec.signals) {
     switch (signal.kind) {
       case SignalSpec::Kind::kCpu:
-        inputs.push_back(Utilization(model, service, /*cpu=*/true, fresh_for, next_change));
-        break;
       case SignalSpec::Kind::kMemory:
-        inputs.push_back(Utilization(model, service, /*cpu=*/false, fresh_for, next_change));
+      case SignalSpec::Kind::kBacklog:
+        inputs.push_back(OfReplicas(model, service, signal.kind, fresh_for, next_change));
         break;
       case SignalSpec::Kind::kQueue:
         inputs.push_back(Queue(model, probes, service, signal, next_change));
@@ -160,7 +222,8 @@ std::vector<SignalInput> MakeSignals(const Model& model, const Probes& probes, c
       case SignalSpec::Kind::kInFlight:
       case SignalSpec::Kind::kRate:
       case SignalSpec::Kind::kLatency:
-      case SignalSpec::Kind::kBacklog:
+        inputs.push_back(Balancer(model, service, signal.kind, fresh_for, next_change));
+        break;
       case SignalSpec::Kind::kForecast:
       case SignalSpec::Kind::kExternal:
         inputs.push_back({.replicas = {},

@@ -1,6 +1,7 @@
 // From reports to what the decision engine is given: fresh or unknown, never zero by absence (R4).
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "controller/core/autoscale/decide.h"
@@ -11,6 +12,9 @@ namespace drover::controller {
 
 // A sample is believed up to this age (R4.1).
 Duration FreshFor(Duration interval);
+
+// "7.3s"
+std::string AgeText(Duration age);
 
 // One input per configured signal, in order. `next_change` is brought forward to the moment at which
 // an input changes by time alone: a sample goes stale, a warm-up ends.

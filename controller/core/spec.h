@@ -28,6 +28,14 @@ struct ScheduleSpec {
   friend bool operator==(const ScheduleSpec&, const ScheduleSpec&) = default;
 };
 
+// So many of the requests are answered in time, as far as more replicas can see to it.
+struct LatencySpec {
+  double quantile = 0.95;  // 0.5 to below 1
+  Duration target;
+
+  friend bool operator==(const LatencySpec&, const LatencySpec&) = default;
+};
+
 struct SignalSpec {
   enum class Kind {
     kCpu,
@@ -43,14 +51,29 @@ struct SignalSpec {
   };
 
   Kind kind = Kind::kCpu;
-  std::string queue;                          // kQueue: name in StackSpec::queues
-  double target = 0;                          // cpu, memory: percent of the reservation; others: per replica
+  std::string queue;  // kQueue: name in StackSpec::queues
+  // cpu, memory: percent of the reservation; others: per replica, unless `of_total`
+  double target = 0;
   double activation = 0;                      // shared ones: from zero only above this total
   std::optional<ScheduleSpec> schedule = {};  // kSchedule
   std::optional<Duration> max_wait = {};      // kQueue: the promise, instead of `target`
+  bool of_total = false;                      // kQueue: `target` is of the whole, not per replica
+  std::optional<LatencySpec> latency = {};    // kLatency: the promise
 
   friend bool operator==(const SignalSpec&, const SignalSpec&) = default;
 };
+
+// Measured by the load balancers.
+inline bool IsOfBalancer(SignalSpec::Kind kind) {
+  return kind == SignalSpec::Kind::kInFlight || kind == SignalSpec::Kind::kRate ||
+         kind == SignalSpec::Kind::kLatency;
+}
+
+// Measured at each replica; all others are shared.
+inline bool IsOfReplicas(SignalSpec::Kind kind) {
+  return kind == SignalSpec::Kind::kCpu || kind == SignalSpec::Kind::kMemory ||
+         kind == SignalSpec::Kind::kBacklog;
+}
 
 // One limit on the speed of change, in the HPA's words: `amount` replicas or percent per `period`.
 struct RatePolicy {

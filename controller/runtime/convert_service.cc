@@ -59,7 +59,8 @@ SignalSpec Translate(const v1::SignalSpec& signal) {
     case v1::SignalSpec::kQueue:
       out.kind = SignalSpec::Kind::kQueue;
       out.queue = signal.queue().queue();
-      out.target = signal.queue().per_replica();
+      out.of_total = signal.queue().total() > 0;
+      out.target = out.of_total ? signal.queue().total() : signal.queue().per_replica();
       out.activation = signal.queue().activation();
       if (signal.queue().has_max_wait()) {
         out.max_wait = ToCore(signal.queue().max_wait());
@@ -75,7 +76,8 @@ SignalSpec Translate(const v1::SignalSpec& signal) {
       break;
     case v1::SignalSpec::kLatency:
       out.kind = SignalSpec::Kind::kLatency;
-      out.target = absl::ToDoubleSeconds(ToCore(signal.latency().target()));
+      out.latency =
+          LatencySpec{.quantile = signal.latency().quantile(), .target = ToCore(signal.latency().target())};
       break;
     case v1::SignalSpec::kBacklog:
       out.kind = SignalSpec::Kind::kBacklog;
@@ -129,7 +131,7 @@ ScalingRules Translate(const v1::ScalingBehavior& behavior, const ScalingRules& 
 // A promise knows itself how long to keep what: no window unless one is written.
 ScalingRules DroverDefaultDown(const std::vector<SignalSpec>& signals) {
   const bool only_promises = std::all_of(signals.begin(), signals.end(), [](const SignalSpec& signal) {
-    return signal.max_wait || signal.schedule;
+    return signal.max_wait || signal.latency || signal.schedule;
   });
   return only_promises ? ScalingRules() : AutoscaleSpec().down;
 }

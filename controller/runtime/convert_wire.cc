@@ -208,10 +208,21 @@ EdgeStatus ToCore(const v1::EdgeReport& report, Faults& faults) {
     if (set.has_held()) {
       status.held = set.held();
     }
+    if (set.has_queued()) {
+      status.queued = set.queued();
+    }
     if (set.has_rate() && std::isfinite(set.rate())) {
       status.rate = set.rate();
     }
+    if (set.has_requests_total()) {
+      status.requests_total = set.requests_total();
+    }
+    if (set.has_finished_total()) {
+      status.finished_total = set.finished_total();
+    }
+    status.at_least = set.at_least();
     status.error = set.error();
+    status.age = Millis(set.age_ms());
   }
   return out;
 }

@@ -34,6 +34,10 @@ void CheckTolerance(const v1::ScalingBehavior& behavior, const std::string& path
   }
 }
 
+bool IsOfKpa(const v1::SignalSpec& signal) {
+  return signal.has_in_flight() || signal.has_rate() || signal.queue().per_replica() > 0;
+}
+
 }  // namespace
 
 void PolicyFaults(const v1::AutoscaleSpec& scale, const std::string& path, Faults& faults) {
@@ -41,13 +45,20 @@ void PolicyFaults(const v1::AutoscaleSpec& scale, const std::string& path, Fault
   if (!policy.empty() && policy != "drover" && policy != "hpa" && policy != "kpa" && policy != "keda") {
     Add(faults, path + ".policy", absl::StrCat("\"", policy, "\" is unknown; give drover, hpa, kpa or keda"));
   }
-  if (policy == "kpa" && (scale.signals_size() != 1 || !scale.signals(0).has_queue())) {
-    Add(faults, path + ".signals", "the KPA counts by one queue signal alone; give that, or another policy");
+  if (policy == "kpa" && (scale.signals_size() != 1 || !IsOfKpa(scale.signals(0)))) {
+    Add(faults, path + ".signals",
+        "the KPA counts by one signal alone: in_flight, rate or a queue with perReplica; give that, or "
+        "another "
+        "policy");
   }
   for (int i = 0; i < scale.signals_size(); ++i) {
     if (scale.signals(i).queue().has_max_wait() && !policy.empty() && policy != "drover") {
       Add(faults, absl::StrCat(path, ".signals[", i, "].queue.maxWait"),
           "belongs to policy drover; give perReplica, or that policy");
+    }
+    if (scale.signals(i).has_latency() && !policy.empty() && policy != "drover") {
+      Add(faults, absl::StrCat(path, ".signals[", i, "].latency"),
+          "belongs to policy drover; give inFlight, or that policy");
     }
     if (scale.signals(i).has_schedule()) {
       const std::string at = absl::StrCat(path, ".signals[", i, "].schedule");

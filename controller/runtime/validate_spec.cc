@@ -113,13 +113,41 @@ void CheckBehavior(const v1::ScalingBehavior& behavior, const std::string& path,
   }
 }
 
+constexpr char kSignals[] = "cpu, memory, queue, in_flight, rate, latency, backlog or schedule";
+
 void CheckMaxWait(const v1::QueueSignal& queue, const std::string& path, Faults& faults) {
   const Duration wait = ToCore(queue.max_wait());
   if (!IsUsableDuration(queue.max_wait()) || wait < absl::Milliseconds(100) || wait > absl::Hours(24)) {
     Add(faults, path + ".maxWait", "must be 100 ms to 24 h");
   }
-  if (queue.per_replica() != 0) {
-    Add(faults, path, "has perReplica and maxWait; give one of them");
+}
+
+// A queue has exactly one rule.
+void CheckQueueRule(const v1::QueueSignal& queue, const std::string& path, Faults& faults) {
+  const int rules =
+      (queue.has_max_wait() ? 1 : 0) + (queue.per_replica() != 0 ? 1 : 0) + (queue.total() != 0 ? 1 : 0);
+  if (rules > 1) {
+    Add(faults, path, "has several of perReplica, total and maxWait; give one of them");
+  }
+  if (queue.has_max_wait()) {
+    CheckMaxWait(queue, path, faults);
+    return;
+  }
+  const bool total = queue.total() != 0;
+  const double target = total ? queue.total() : queue.per_replica();
+  if (!(target > 0) || target > 1e9) {
+    Add(faults, absl::StrCat(path, total ? ".total" : ".perReplica"),
+        absl::StrCat("must be above 0, was ", target));
+  }
+}
+
+void CheckLatency(const v1::LatencySignal& latency, const std::string& path, Faults& faults) {
+  if (!(latency.quantile() >= 0.5 && latency.quantile() < 1)) {
+    Add(faults, path + ".quantile", "must be 0.5 to below 1, 0.95 for p95");
+  }
+  const Duration target = ToCore(latency.target());
+  if (!IsUsableDuration(latency.target()) || target < absl::Milliseconds(1) || target > absl::Hours(1)) {
+    Add(faults, path + ".target", "must be 1 ms to 1 h");
   }
 }
 
@@ -142,22 +170,39 @@ void CheckSignal(const v1::StackSpec& spec, const v1::SignalSpec& signal, const 
         Add(faults, path + ".queue.queue",
             absl::StrCat("no queue \"", queue.queue(), "\" in queues; name one of them"));
       }
-      if (queue.total() != 0) {
-        Add(faults, path + ".queue", "total is not supported by this version; use perReplica or maxWait");
-      }
       if (!(queue.activation() >= 0)) {
         Add(faults, path + ".queue.activation", "must not be negative");
       }
-      return queue.has_max_wait() ? CheckMaxWait(queue, path + ".queue", faults)
-                                  : positive(queue.per_replica(), "queue.perReplica");
+      return CheckQueueRule(queue, path + ".queue", faults);
     }
+    case v1::SignalSpec::kInFlight:
+      return positive(signal.in_flight().target(), "inFlight.target");
+    case v1::SignalSpec::kRate:
+      return positive(signal.rate().target(), "rate.target");
+    case v1::SignalSpec::kBacklog:
+      return positive(signal.backlog().target(), "backlog.target");
+    case v1::SignalSpec::kLatency:
+      return CheckLatency(signal.latency(), path + ".latency", faults);
     case v1::SignalSpec::kSchedule:
       return;  // PolicyFaults
     case v1::SignalSpec::SOURCE_NOT_SET:
-      return Add(faults, path, "is empty; give cpu, memory, queue or schedule");
+      return Add(faults, path, absl::StrCat("is empty; give ", kSignals));
     default:
-      return Add(faults, path, "is not supported by this version; use cpu, memory, queue or schedule");
+      return Add(faults, path, absl::StrCat("is not supported by this version; use ", kSignals));
   }
+}
+
+bool ByBalancer(const v1::AutoscaleSpec& scale) {
+  return std::any_of(scale.signals().begin(), scale.signals().end(), [](const v1::SignalSpec& signal) {
+    return signal.has_in_flight() || signal.has_rate() || signal.has_latency();
+  });
+}
+
+bool IsBalanced(const v1::ServiceSpec& service) {
+  return !service.edges().empty() ||
+         std::any_of(service.ports().begin(), service.ports().end(), [](const v1::PortSpec& port) {
+           return port.published() != 0 && !OnOwnHost(port) && port.protocol() != v1::PROTOCOL_UDP;
+         });
 }
 
 void CheckAutoscale(const v1::StackSpec& spec, const v1::ServiceSpec& service, const std::string& path,
@@ -172,7 +217,7 @@ void CheckAutoscale(const v1::StackSpec& spec, const v1::ServiceSpec& service, c
     Add(faults, path + ".max", "must be at most 100000");
   }
   if (scale.signals().empty()) {
-    Add(faults, path + ".signals", "is empty; give at least one of cpu, memory, queue, schedule");
+    Add(faults, path + ".signals", absl::StrCat("is empty; give at least one of ", kSignals));
   }
   bool queue = false;
   for (int i = 0; i < scale.signals_size(); ++i) {
@@ -182,6 +227,23 @@ void CheckAutoscale(const v1::StackSpec& spec, const v1::ServiceSpec& service, c
   if (scale.min() == 0 && !scale.signals().empty() && !queue) {
     Add(faults, path + ".min",
         "0 needs a queue or schedule signal, nothing else shows that there is work; give 1 or more");
+  } else if (scale.min() == 0 && ByBalancer(scale)) {
+    Add(faults, path + ".min", "at 0 nobody holds the requests that the balancer's signals count; give 1");
+  }
+  if (ByBalancer(scale) && !IsBalanced(service)) {
+    Add(faults, path + ".signals",
+        "are measured by the load balancer, which does not lead to the service; give ports or edges");
+  }
+  const bool unlimited = std::any_of(service.edges().begin(), service.edges().end(),
+                                     [](const v1::EdgeRoute& edge) { return edge.maxconn() == 0; });
+  for (int i = 0; i < scale.signals_size(); ++i) {
+    if (scale.signals(i).has_latency() && (unlimited || service.edges().empty())) {
+      Add(faults, absl::StrCat(path, ".signals[", i, "].latency"),
+          "counts the requests that wait in the balancer; give edges with maxconn");
+    }
+    if (scale.signals(i).has_backlog() && service.routed_ports().empty() && service.ports().empty()) {
+      Add(faults, absl::StrCat(path, ".signals[", i, "].backlog"), "is that of a port; give routedPorts");
+    }
   }
   CheckBehavior(scale.scale_up(), path + ".scaleUp", faults);
   CheckBehavior(scale.scale_down(), path + ".scaleDown", faults);

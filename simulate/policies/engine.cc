@@ -1,6 +1,7 @@
 #include "simulate/policies/engine.h"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 
 #include "controller/core/autoscale/decide.h"
@@ -12,10 +13,25 @@ using controller::AutoscaleSpec;
 using controller::SignalInput;
 using controller::SignalSpec;
 
+constexpr size_t kRateWindow = 5;  // s, as balancers are asked live
+
 Instant At(int64_t second) { return Instant::FromNanoseconds(second * 1'000'000'000); }
 
 bool IsUtilization(const SignalSpec& signal) {
   return signal.kind == SignalSpec::Kind::kCpu || signal.kind == SignalSpec::Kind::kMemory;
+}
+
+// A replica's share of the jobs that wait.
+SignalInput WaitingAtEach(const Observation& now) {
+  SignalInput measured;
+  controller::ReplicaUsage replica;
+  replica.status.phase = controller::ReplicaPhase::kPending;
+  measured.replicas.assign(static_cast<size_t>(now.starting), replica);
+  replica.ready = true;
+  replica.status.phase = controller::ReplicaPhase::kRunning;
+  replica.used = static_cast<double>(now.waiting) / static_cast<double>(std::max<int64_t>(1, now.ready));
+  measured.replicas.resize(static_cast<size_t>(now.current()), replica);
+  return measured;
 }
 
 constexpr int64_t kLongAgoSeconds = 86400;
@@ -31,6 +47,7 @@ class EnginePolicy : public Policy {
     for (const double startup_s : now.startup_times_s) {
       startups_.push_back(absl::Seconds(startup_s));
     }
+    NoteArrivals(now);
     if (now.second % options_.period_s != 0 || (NeedsUtilization() && !now.utilization)) {
       return desired_.value_or(now.current());
     }
@@ -50,20 +67,38 @@ class EnginePolicy : public Policy {
   }
 
  private:
+  // As balancers are asked: arrivals/s over the last seconds.
+  void NoteArrivals(const Observation& now) {
+    arrivals_.push_back(now.arrivals);
+    if (arrivals_.size() > kRateWindow + 1) {
+      arrivals_.pop_front();
+    }
+    const double span = static_cast<double>(std::max<size_t>(1, arrivals_.size() - 1));
+    rate_ = static_cast<double>(arrivals_.back() - arrivals_.front()) / span;
+  }
+
   // Before the first sample there is nothing to evaluate.
   bool NeedsUtilization() const {
     return std::any_of(options_.spec.signals.begin(), options_.spec.signals.end(), IsUtilization);
   }
 
-  static SignalInput Measured(const SignalSpec& signal, const Observation& now) {
+  SignalInput Measured(const SignalSpec& signal, const Observation& now) const {
     SignalInput measured;
+    if (signal.kind == SignalSpec::Kind::kBacklog) {
+      return WaitingAtEach(now);
+    }
+    if (signal.kind == SignalSpec::Kind::kRate) {
+      measured.total = rate_;
+      return measured;
+    }
     if (!IsUtilization(signal)) {
       measured.total = static_cast<double>(now.waiting + now.running);
       measured.load = controller::WaitingLoad{.waiting = static_cast<double>(now.waiting),
                                               .running = static_cast<double>(now.running),
                                               .arrivals = static_cast<double>(now.arrivals),
                                               .completions = static_cast<double>(now.completions),
-                                              .oldest = std::nullopt};
+                                              .oldest = std::nullopt,
+                                              .slots = 1};
       return measured;
     }
     constexpr double kReserved = 1000;
@@ -81,6 +116,8 @@ class EnginePolicy : public Policy {
   controller::ScalingHistory history_;
   std::optional<int64_t> desired_;
   std::vector<Duration> startups_;  // measured since the last evaluation
+  std::deque<int64_t> arrivals_;    // totals, by second, of the window
+  double rate_ = 0;
 };
 
 AutoscaleSpec HpaRules() {

@@ -20,7 +20,8 @@ struct EngineOptions {
 };
 
 // Asks the engine every `period_s`; between, the count stays. The signals of `spec` are fed with: cpu,
-// memory: the late mean utilization; all others: jobs waiting and running.
+// memory: the late mean utilization; rate: arrivals of the last 5 s; backlog: each replica's share of the
+// jobs that wait; all others: jobs waiting and running.
 std::unique_ptr<Policy> MakeEnginePolicy(EngineOptions options);
 
 // Our own policy, with a promised wait in seconds: evaluated every second.

@@ -75,8 +75,8 @@ void SetShape(ServiceSpec& spec, const std::string& key, const std::string& valu
 }
 
 bool SetScaling(ServiceSpec& spec, const std::string& key, const std::string& value) {
-  if (key != "scale" && key != "cputarget" && key != "queue" && key != "window" && key != "idle" &&
-      key != "dry-run") {
+  if (key != "scale" && key != "cputarget" && key != "queue" && key != "inflight" && key != "window" &&
+      key != "idle" && key != "dry-run") {
     return false;
   }
   AutoscaleSpec scale = spec.autoscale.value_or(AutoscaleSpec());
@@ -93,6 +93,9 @@ bool SetScaling(ServiceSpec& spec, const std::string& key, const std::string& va
   } else {
     SignalSpec signal;
     if (key == "cputarget") {
+      signal.target = static_cast<double>(Number(value));
+    } else if (key == "inflight") {
+      signal.kind = SignalSpec::Kind::kInFlight;
       signal.target = static_cast<double>(Number(value));
     } else {
       const Words parts = absl::StrSplit(value, '*');

@@ -63,6 +63,7 @@ controller::EdgeStatus Edge::Status() const {
     for (const controller::Backend& backend : set.backends) {
       s.servers.push_back({.replica = backend.replica, .in_flight = InFlight(backend.replica), .up = true});
     }
+    s.queued = 0;
     status.sets.push_back(std::move(s));
   }
   return status;

@@ -141,6 +141,7 @@ void CoreCluster::Report(FakeAgent& agent) {
     sample.cpu_milli = replica.cpu_milli;
     sample.memory_bytes = replica.memory_bytes;
     sample.busy = replica.busy;
+    sample.backlog = replica.backlog;
     report.replicas.push_back(sample);
     replica.detail.handle = replica.run.handle;
     report.details.push_back(replica.detail);
@@ -164,7 +165,7 @@ void CoreCluster::Report(FakeAgent& agent) {
   }
   if (agent.edge) {
     EdgeStatus edge;
-    edge.instance = 1;
+    edge.instance = agent.balancer;
     edge.reachable = true;
     for (const BackendSet& set : agent.sets) {
       EdgeSetStatus status;
@@ -175,9 +176,12 @@ void CoreCluster::Report(FakeAgent& agent) {
         auto work = agent.in_flight.find(backend.replica);
         status.servers.push_back({backend.replica, work == agent.in_flight.end() ? 0 : work->second, true});
       }
+      status.queued = agent.queued;
+      status.requests_total = agent.requests.arrived;
+      status.finished_total = agent.requests.finished;
       edge.sets.push_back(std::move(status));
     }
-    report.edge = std::move(edge);
+    report.edge = agent.edge_status.value_or(edge);
   }
   Step(report);
 }

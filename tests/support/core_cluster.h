@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "controller/core/core.h"
+#include "controller/core/request_counts.h"
 
 namespace drover::controller {
 
@@ -42,6 +43,7 @@ struct FakeReplica {
   std::optional<int64_t> cpu_milli;
   std::optional<int64_t> memory_bytes;
   std::optional<int64_t> busy;
+  std::optional<int64_t> backlog;
   ReplicaDetail detail;
 };
 
@@ -70,10 +72,14 @@ struct FakeAgent {
   std::vector<Probe> probes;
   std::vector<BackendSet> sets;
   std::map<ReplicaId, int64_t> in_flight;
-  int64_t mass_refusals = 0;            // R1.4: assignments refused
-  std::map<std::string, double> depth;  // by the queue's probe text
-  std::map<std::string, double> held;   // jobs in hand; absent: the source does not say
-  std::vector<FoundReplica> foreign;    // containers with a drover label from elsewhere
+  std::optional<int64_t> queued = 0;      // in the balancer's own queue, by set; absent: not read
+  RequestTotals requests;                 // of the balancer process, the same for each set
+  uint64_t balancer = 1;                  // process
+  std::optional<EdgeStatus> edge_status;  // reported in place of all that
+  int64_t mass_refusals = 0;              // R1.4: assignments refused
+  std::map<std::string, double> depth;    // by the queue's probe text
+  std::map<std::string, double> held;     // jobs in hand; absent: the source does not say
+  std::vector<FoundReplica> foreign;      // containers with a drover label from elsewhere
 };
 
 class CoreCluster {

@@ -17,6 +17,7 @@ namespace {
 struct Reading {
   std::vector<Slot> slots;       // ours only
   std::set<std::string> usable;  // names of servers that HAProxy itself holds for up
+  bool foreign = false;          // some server of the backend is not ours
   StatTable stat;
 };
 
@@ -37,6 +38,7 @@ absl::StatusOr<Reading> Read(RuntimeSession& session, const std::string& backend
   ASSIGN_OR_RETURN(reading.stat, StatTable::Parse(stat));
   for (const ServerRow& row : rows) {
     if (!IsSlotName(row.name)) {
+      reading.foreign = true;
       continue;
     }
     const std::optional<size_t> line = reading.stat.Find(row.name);
@@ -100,6 +102,28 @@ void FillServers(const EdgeSet& set, const Reading& reading, const std::string& 
   }
 }
 
+// What has come, and what of it has ended: no longer current. Both of one row, so that they fit.
+void AddCounters(const StatTable& stat, size_t row, EdgeSetState& state) {
+  const std::optional<int64_t> total = stat.Number(row, "stot");
+  const std::optional<int64_t> current = stat.Number(row, "scur");
+  if (!total || !current) {
+    return;
+  }
+  state.requests_total = state.requests_total.value_or(0) + static_cast<uint64_t>(*total);
+  state.finished_total =
+      state.finished_total.value_or(0) + static_cast<uint64_t>(std::max<int64_t>(0, *total - *current));
+}
+
+void FillCounters(const Reading& reading, size_t backend, EdgeSetState& state) {
+  if (!reading.foreign) {
+    AddCounters(reading.stat, backend, state);
+    return;
+  }
+  for (const Slot& slot : reading.slots) {
+    AddCounters(reading.stat, *reading.stat.Find(slot.row.name), state);
+  }
+}
+
 void FillTotals(const EdgeSet& set, const Reading& reading, EdgeSetState& state) {
   const std::optional<size_t> row = reading.stat.Find("BACKEND");
   if (!row) {
@@ -112,9 +136,7 @@ void FillTotals(const EdgeSet& set, const Reading& reading, EdgeSetState& state)
   if (const std::optional<int64_t> rate = reading.stat.Number(*row, "rate")) {
     state.rate = static_cast<double>(*rate);
   }
-  if (const std::optional<int64_t> total = reading.stat.Number(*row, "stot")) {
-    state.requests_total = static_cast<uint64_t>(*total);
-  }
+  FillCounters(reading, *row, state);
   std::optional<int64_t> errors = reading.stat.Number(*row, set.http ? "hrsp_5xx" : "econ");
   if (errors && !set.http) {
     *errors += reading.stat.Number(*row, "eresp").value_or(0);
@@ -166,6 +188,7 @@ OldLoad ReadOldLoad(const std::string& master_socket, const std::vector<std::str
     return old;
   }
   for (const int64_t pid : ParseOldWorkers(*processes)) {
+    old.any = true;
     old.known = old.known && AddWorker(*master, pid, backends, old).ok();
   }
   return old;
@@ -193,6 +216,7 @@ absl::StatusOr<SetRound> DriveSet(RuntimeSession& session, const EdgeSet& set, c
     round.state.applied_revision = set.revision;
   }
   round.state.read_at = now;
+  round.state.at_least = !old.known;
   FillServers(set, reading, backend, old, round.state);
   FillTotals(set, reading, round.state);
   for (Slot& slot : reading.slots) {

@@ -215,6 +215,7 @@ absl::StatusOr<RuntimeSession> ManagedHaproxy::Reload(Round& round, ProcessInfo&
   RETURN_IF_ERROR(CheckAndWrite(round));
   RETURN_IF_ERROR(process_.Reload());
   ++reloads_;
+  old_workers_ = true;
   while (std::chrono::steady_clock::now() < round.deadline) {
     absl::StatusOr<RuntimeSession> session = OpenStats(round.deadline);
     if (session.ok()) {
@@ -307,6 +308,24 @@ void ManagedHaproxy::KeepFileCurrent(const Round& round) {
   }
 }
 
+OldLoad ManagedHaproxy::ReadOld(const Round& round) {
+  std::vector<std::string> backends;
+  for (const RenderedSet& set : round.sets) {
+    const std::vector<EdgeBackend>& wanted = set.set->backends;
+    if (old_workers_ ||
+        std::any_of(wanted.begin(), wanted.end(), [](const EdgeBackend& backend) { return backend.drain; })) {
+      backends.push_back(set.backend);
+    }
+  }
+  if (backends.empty()) {
+    return OldLoad();
+  }
+  OldLoad old = ReadOldLoad(paths_.master_socket, backends,
+                            std::min(round.deadline, std::chrono::steady_clock::now() + kMasterLimit));
+  old_workers_ = old.any || !old.known;
+  return old;
+}
+
 EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& sets, Instant now) {
   EdgeState state;
   state.reloads = reloads_;
@@ -329,18 +348,7 @@ EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& s
   state.reachable = true;
   state.instance = InstanceOf(info);
 
-  std::vector<std::string> draining;
-  for (const RenderedSet& set : round.sets) {
-    if (std::any_of(set.set->backends.begin(), set.set->backends.end(),
-                    [](const EdgeBackend& backend) { return backend.drain; })) {
-      draining.push_back(set.backend);
-    }
-  }
-  const OldLoad old =
-      draining.empty()
-          ? OldLoad()
-          : ReadOldLoad(paths_.master_socket, draining,
-                        std::min(round.deadline, std::chrono::steady_clock::now() + kMasterLimit));
+  const OldLoad old = ReadOld(round);
   for (const RenderedSet& set : round.sets) {
     if (!set.set->attach.empty()) {
       state.sets.push_back(UnreadSet(*set.set, set.error, now));

@@ -52,6 +52,8 @@ class ManagedHaproxy {
   absl::StatusOr<RuntimeSession> TryReload(Round& round, RuntimeSession session, ProcessInfo& info);
   absl::StatusOr<RuntimeSession> EnsureRunning(Round& round, ProcessInfo& info);
   void KeepFileCurrent(const Round& round);
+  // What workers of before a reload still have, where there may be some.
+  OldLoad ReadOld(const Round& round);
 
   HaproxyOptions options_;
   HaproxyPaths paths_;
@@ -65,6 +67,7 @@ class ManagedHaproxy {
   std::string reload_fault_;             // why the last try is not in force; empty: it is
   std::optional<Instant> silent_since_;  // the master lives, the socket is refused
   uint64_t reloads_ = 0;
+  bool old_workers_ = true;  // there may be some: a reload before this agent's start, or since
 };
 
 }  // namespace drover::agent

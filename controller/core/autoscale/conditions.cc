@@ -86,7 +86,8 @@ Condition ScalingLimited(const DecideInput& input, const Decision& decision) {
 
 // A shared sample that was there and grew too old has an age; one that never came or failed has none.
 bool IsStale(const SignalInput& measured) {
-  return !measured.total && measured.replicas.empty() && measured.age > absl::ZeroDuration();
+  return !measured.total && !measured.at_least && measured.replicas.empty() &&
+         measured.age > absl::ZeroDuration();
 }
 
 Condition SignalFresh(const DecideInput& input, const Decision& decision) {
@@ -95,7 +96,7 @@ Condition SignalFresh(const DecideInput& input, const Decision& decision) {
   Duration oldest;
   for (size_t i = 0; i < decision.signals.size(); ++i) {
     const SignalDecision& signal = decision.signals[i];
-    if (signal.value) {
+    if (signal.value && signal.unknown_reason.empty()) {
       oldest = std::max(oldest, signal.age);
       continue;
     }

@@ -10,11 +10,14 @@
 #include "controller/core/autoscale/average_value.h"
 #include "controller/core/autoscale/conditions.h"
 #include "controller/core/autoscale/families.h"
+#include "controller/core/autoscale/latency.h"
 #include "controller/core/autoscale/rate.h"
+#include "controller/core/autoscale/replica_average.h"
 #include "controller/core/autoscale/schedule.h"
 #include "controller/core/autoscale/sources.h"
 #include "controller/core/autoscale/stabilize.h"
 #include "controller/core/autoscale/steps.h"
+#include "controller/core/autoscale/total_value.h"
 #include "controller/core/autoscale/utilization.h"
 #include "controller/core/autoscale/wish.h"
 
@@ -54,8 +57,6 @@ SignalWords WordsOf(Kind kind) {
   return {"", ""};
 }
 
-bool IsUtilization(Kind kind) { return kind == Kind::kCpu || kind == Kind::kMemory; }
-
 using Policy = AutoscaleSpec::Policy;
 
 Tolerance ToleranceOf(const AutoscaleSpec& spec) {
@@ -68,11 +69,15 @@ Tolerance ToleranceOf(const AutoscaleSpec& spec) {
 // What happened while a signal is unknown stays unknown to its promise; unknown never lowers (R4.2).
 Wish PromiseWish(const SignalSpec& signal, const SignalInput& measured, const DecideInput& input,
                  MaxWaitState& state) {
+  if (signal.latency) {
+    return LatencyWish(*signal.latency, measured, input, state);
+  }
   if (!measured.total || !measured.load) {
     return UnknownWish(measured.unknown_reason.empty() ? "no sample" : measured.unknown_reason);
   }
   Wish wish = MaxWaitWish({.now = input.now,
                            .max_wait = *signal.max_wait,
+                           .late_share = kLateShare,
                            .current = input.current,
                            .ready = input.ready,
                            .startups = input.startups,
@@ -80,6 +85,18 @@ Wish PromiseWish(const SignalSpec& signal, const SignalInput& measured, const De
                           state);
   wish.value = measured.total;
   return wish;
+}
+
+Wish BacklogWish(const SignalSpec& signal, const SignalInput& measured, const DecideInput& input) {
+  ReplicaAverageRule rule{
+      .target = signal.target, .tolerance = ToleranceOf(*input.spec), .current = input.current};
+  if (input.spec->policy == Policy::kDrover) {
+    return ReplicaAverageWish(measured.replicas,
+                              GroupReplicas(measured.replicas, /*believe_when_ready_only=*/true), rule);
+  }
+  rule.missing_limit = 1;
+  rule.careful_down = false;
+  return ReplicaAverageWish(measured.replicas, GroupAsHpa(measured.replicas, {.cpu = false}), rule);
 }
 
 Wish UsageWish(const SignalSpec& signal, const SignalInput& measured, const DecideInput& input) {
@@ -95,9 +112,26 @@ Wish UsageWish(const SignalSpec& signal, const SignalInput& measured, const Deci
                          rule);
 }
 
+// A part of the whole that already asks for more than there is; else the whole is unknown (R4).
+Wish PartialWish(const SignalInput& measured, const AverageValueRule& rule) {
+  const std::string& reason = measured.unknown_reason.empty() ? "no sample" : measured.unknown_reason;
+  if (measured.at_least) {
+    Wish wish = AverageValueWish(measured.at_least, reason, rule);
+    if (*wish.wish > rule.current) {
+      wish.formula = absl::StrCat("at least ", wish.formula, "; ", reason);
+      wish.unknown_reason = reason;
+      return wish;
+    }
+  }
+  return UnknownWish(reason);
+}
+
 Wish WishOf(const SignalSpec& signal, const SignalInput& measured, const DecideInput& input,
             ScalingHistory& history) {
-  if (IsUtilization(signal.kind)) {
+  if (signal.kind == Kind::kBacklog) {
+    return BacklogWish(signal, measured, input);
+  }
+  if (IsOfReplicas(signal.kind)) {
     return UsageWish(signal, measured, input);
   }
   if (signal.schedule) {
@@ -107,21 +141,46 @@ Wish WishOf(const SignalSpec& signal, const SignalInput& measured, const DecideI
     return KpaWish(measured, signal.target, input, history);
   }
   const bool drover = input.spec->policy == Policy::kDrover;
+  const AverageValueRule rule{.target = signal.target,
+                              .activation = signal.activation,
+                              .tolerance = ToleranceOf(*input.spec),
+                              .current = drover ? input.current : input.observed.value_or(input.current)};
   if (drover && measured.fallback_replicas) {
-    return FallbackWish(*measured.fallback_replicas, *measured.total, measured.unknown_reason);
+    Wish part = PartialWish(measured, rule);
+    const bool more = part.wish && *part.wish > *measured.fallback_replicas;
+    return more ? std::move(part)
+                : FallbackWish(*measured.fallback_replicas, *measured.total, measured.unknown_reason);
   }
-  return AverageValueWish(measured.total, measured.unknown_reason,
+  if (signal.of_total) {
+    return TotalValueWish(measured.total, measured.unknown_reason,
                           {.target = signal.target,
                            .activation = signal.activation,
-                           .tolerance = ToleranceOf(*input.spec),
-                           .current = drover ? input.current : input.observed.value_or(input.current)});
+                           .tolerance = rule.tolerance,
+                           .current = input.current,
+                           .ready = input.ready,
+                           .hold_without_ready = drover});
+  }
+  if (!measured.total) {
+    return PartialWish(measured, rule);
+  }
+  return AverageValueWish(measured.total, measured.unknown_reason, rule);
 }
 
 double TargetOf(const SignalSpec& signal) {
   if (signal.schedule) {
     return static_cast<double>(signal.schedule->replicas);
   }
+  if (signal.latency) {
+    return absl::ToDoubleSeconds(signal.latency->target);
+  }
   return signal.max_wait ? absl::ToDoubleSeconds(*signal.max_wait) : signal.target;
+}
+
+std::string UnitOf(const SignalSpec& signal) {
+  if (signal.max_wait) {
+    return "s of waiting";
+  }
+  return signal.of_total ? "jobs in all" : WordsOf(signal.kind).unit;
 }
 
 SignalDecision Explained(const SignalSpec& signal, const SignalInput& measured, const Wish& wish) {
@@ -131,7 +190,7 @@ SignalDecision Explained(const SignalSpec& signal, const SignalInput& measured, 
   decision.value = wish.value;
   decision.unknown_reason = wish.unknown_reason;
   decision.target = TargetOf(signal);
-  decision.unit = signal.max_wait ? "s of waiting" : words.unit;
+  decision.unit = UnitOf(signal);
   decision.age = measured.age;
   decision.wish = wish.wish;
   decision.formula = wish.formula;
@@ -156,7 +215,7 @@ Combined Combine(const std::vector<Wish>& wishes, const DecideInput& input, cons
   for (size_t i = 0; i < wishes.size(); ++i) {
     const SignalSpec& signal = input.spec->signals[i];
     const Wish& wish = wishes[i];
-    const bool queue = !IsUtilization(signal.kind);
+    const bool queue = !IsOfReplicas(signal.kind);
     all.has_queue |= queue;
     if (!wish.wish.has_value()) {
       all.unknown.push_back(absl::StrCat(decision.signals[i].name, ": ", wish.unknown_reason));
@@ -433,7 +492,7 @@ DecideResult Decide(const DecideInput& measured, ScalingHistory history) {
   std::vector<Wish> wishes;
   for (size_t i = 0; i < input.signals.size(); ++i) {
     const SignalSpec& signal = input.spec->signals[i];
-    if (signal.max_wait && !input.signals[i].fallback_replicas) {
+    if ((signal.max_wait || signal.latency) && !input.signals[i].fallback_replicas) {
       MaxWaitState& promise = history.promises[i];
       wishes.push_back(PromiseWish(signal, input.signals[i], input, promise));
       NoteDue(result.due, input.now + MaxWaitPeriod(promise));

@@ -49,6 +49,9 @@ struct SignalInput {
   std::optional<WaitingLoad> load = {};  // with `total`, for a signal with max_wait
   // Set by the engine: the total is the declared fallback's, for so many replicas.
   std::optional<int64_t> fallback_replicas = {};
+  // Without `total`: the part of it that is known, for `unknown_reason` not the whole. It may raise the
+  // count, never lower it.
+  std::optional<double> at_least = {};
 };
 
 struct Recommendation {

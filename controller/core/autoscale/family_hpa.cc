@@ -9,8 +9,10 @@ namespace drover::controller {
 namespace {
 
 const char* FailureOf(SignalSpec::Kind kind) {
-  const bool resource = kind == SignalSpec::Kind::kCpu || kind == SignalSpec::Kind::kMemory;
-  return resource ? "FailedGetResourceMetric" : "FailedGetExternalMetric";
+  if (kind == SignalSpec::Kind::kBacklog) {
+    return "FailedGetPodsMetric";
+  }
+  return IsOfReplicas(kind) ? "FailedGetResourceMetric" : "FailedGetExternalMetric";
 }
 
 std::vector<MetricProposal> Proposals(const FamilyInput& family) {

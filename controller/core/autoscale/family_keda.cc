@@ -10,9 +10,8 @@ namespace {
 using Step = ActivationStep;
 
 bool OnlyUtilization(const AutoscaleSpec& spec) {
-  return std::all_of(spec.signals.begin(), spec.signals.end(), [](const SignalSpec& signal) {
-    return signal.kind == SignalSpec::Kind::kCpu || signal.kind == SignalSpec::Kind::kMemory;
-  });
+  return std::all_of(spec.signals.begin(), spec.signals.end(),
+                     [](const SignalSpec& signal) { return IsOfReplicas(signal.kind); });
 }
 
 bool InFallback(const FamilyInput& family) {

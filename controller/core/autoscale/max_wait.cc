@@ -13,7 +13,6 @@ namespace {
 
 // One setting for all loads.
 constexpr double kStartupPrior = 10;       // s, counts as two measured starts
-constexpr double kLateShare = 0.01;        // the promise is kept when no more are late
 constexpr double kLeastPrice = 10;         // of a late job, in mean job lengths of replica time
 constexpr double kPriceOfDebt = 15;        // for one start-up's arrivals beyond the allowed
 constexpr double kMostDebt = 3.5;          // start-ups: capacity is not held at any price
@@ -35,6 +34,11 @@ struct Step {
   double step_s = 0;
   double promise_s = 0;
   const MaxWaitInput& input;
+
+  // Jobs that `replicas` do at once; loads are counted in these.
+  double Capacity(int64_t replicas) const { return static_cast<double>(replicas) * input.load.slots; }
+
+  double Replicas(double capacity) const { return capacity / input.load.slots; }
 };
 
 void LearnStartups(const std::vector<Duration>& startups, MaxWaitState& state) {
@@ -68,7 +72,7 @@ void KeepAccount(const Step& at, double arrivals, MaxWaitState& state) {
   PromiseAccount& account = state.account;
   const double late = NewlyLate(at, state);
   const double startup_jobs = std::max(1.0, state.load.rate * state.startup_s);
-  account.debt += (late - kLateShare * arrivals) / startup_jobs;
+  account.debt += (late - at.input.late_share * arrivals) / startup_jobs;
   account.debt = std::clamp(account.debt, 0.0, kMostDebt);
   account.price = kLeastPrice + kPriceOfDebt * account.debt;
 }
@@ -124,15 +128,15 @@ Need NeedAhead(const Step& at, double forecast, const MaxWaitState& state) {
   return need;
 }
 
-// Replicas that work off a backlog which the ones there and coming leave late; kept until it is gone.
+// Capacity that works off a backlog which the ones there and coming leave late; kept until it is gone.
 // More of them shorten the time in which everybody is late and cost their start: the square root is
 // where both are equal.
 double Surge(const Step& at, double load, int64_t held, const MaxWaitState& state) {
   const double service_s = state.load.service_s;
   const double waiting = at.input.load.waiting;
-  const double ready = static_cast<double>(at.input.ready);
-  const double starting = static_cast<double>(std::max<int64_t>(0, at.input.current - at.input.ready));
-  const double lasting = std::max(1.0, std::min(ready, static_cast<double>(held)));
+  const double ready = at.Capacity(at.input.ready);
+  const double starting = at.Capacity(std::max<int64_t>(0, at.input.current - at.input.ready));
+  const double lasting = std::max(1.0, std::min(ready, at.Capacity(held)));
   const double tolerable = kTolerable * at.promise_s / service_s * lasting;
   if (waiting <= tolerable) {
     return 0;
@@ -154,7 +158,7 @@ void Batch(const Step& at, double load, MaxWaitState& state, Wish& wish) {
   const int64_t wanted = *wish.wish;
   const double since_removed_s = at.now_s - state.removed_s;
   if (wanted < current) {
-    const double small = std::max(1.0, kSmall * std::sqrt(load));
+    const double small = std::max(1.0, at.Replicas(kSmall * std::sqrt(load)));
     if (static_cast<double>(current - wanted) < small) {
       wish = HeldWish(std::move(wish), current, "small", "fewer than change at once");
     } else if (since_removed_s < kRemoveScale * state.startup_s) {
@@ -163,7 +167,7 @@ void Batch(const Step& at, double load, MaxWaitState& state, Wish& wish) {
       state.removed_s = at.now_s;
     }
   } else if (wanted > current) {
-    const double ready = std::max(1.0, static_cast<double>(at.input.ready));
+    const double ready = std::max(1.0, at.Capacity(at.input.ready));
     const bool urgent = at.input.load.waiting * state.load.service_s / ready > kUrgent * at.promise_s;
     const bool soon = std::min(since_removed_s, 2 * (at.now_s - state.added_s)) < state.startup_s;
     if (soon && !urgent && current > 0) {
@@ -178,14 +182,20 @@ void Batch(const Step& at, double load, MaxWaitState& state, Wish& wish) {
 // More replicas do not help while something behind them is the limit.
 void Limit(const MaxWaitInput& input, const MaxWaitState& state, Wish& wish) {
   if (const std::optional<double> limit = state.throughput.limit(); limit && *wish.wish > input.current) {
+    // The limit is in jobs at a time.
+    const double enough = std::ceil(*limit / input.load.slots);
     wish = HeldWish(
         std::move(wish), input.current, "downstream limit",
-        absl::StrFormat("%d replicas do no more work than %.0f did; look behind them", input.ready, *limit));
+        absl::StrFormat("%d replicas do no more work than %.0f did; look behind them", input.ready, enough));
   }
 }
 
-std::string Formula(const Need& need, int64_t level, int64_t held, double hold_s, int64_t raw) {
-  std::string text = absl::StrFormat("load %.1f + spare %.1f = %d", need.load, need.spare, level);
+std::string Formula(const Need& need, double slots, int64_t level, int64_t held, double hold_s, int64_t raw) {
+  std::string text = absl::StrFormat("load %.1f + spare %.1f", need.load, need.spare);
+  if (slots != 1) {
+    absl::StrAppend(&text, ", ", FormatNumber(slots), " in each");
+  }
+  absl::StrAppend(&text, " = ", level);
   if (raw > held) {
     absl::StrAppend(&text, ", ", raw, " to work off the backlog");
   } else if (held > level) {
@@ -219,14 +229,14 @@ void Observe(const Step& at, MaxWaitState& state) {
   state.load.Add({.at_s = at.now_s,
                   .waiting = load.waiting,
                   .running = load.running,
-                  .ready = at.input.ready,
+                  .ready = std::llround(at.Capacity(at.input.ready)),
                   .arrivals = load.arrivals,
                   .completions = load.completions},
                  state.startup_s, at.promise_s);
   KeepAccount(at, state.load.arrived - arrived, state);
   state.throughput.Add({.at_s = at.now_s,
                         .waiting = load.waiting,
-                        .busy = load.running.value_or(static_cast<double>(at.input.ready)),
+                        .busy = load.running.value_or(at.Capacity(at.input.ready)),
                         .arrivals = load.arrivals,
                         .completions = load.completions},
                        state.startup_s, state.load.service_s);
@@ -240,7 +250,7 @@ Wish MaxWaitWish(const MaxWaitInput& input, MaxWaitState& state) {
   const double forecast = Forecast(state);
   LearnError(at, forecast, state);
   const Need need = NeedAhead(at, forecast, state);
-  const int64_t level = CeilToCount(need.load + need.spare - kRounding);
+  const int64_t level = CeilToCount(at.Replicas(need.load + need.spare - kRounding));
   state.gaps.Set(at.now_s, level, state.startup_s);
   const double absent_s = std::max(0.0, state.startup_s - at.promise_s);
   const double hold_s = std::clamp(
@@ -250,9 +260,9 @@ Wish MaxWaitWish(const MaxWaitInput& input, MaxWaitState& state) {
   state.surge = Surge(at, need.load, held, state);
   Wish wish;
   wish.value = input.load.waiting + input.load.running.value_or(0);
-  wish.raw = std::max(held, CeilToCount(state.surge));
+  wish.raw = std::max(held, CeilToCount(at.Replicas(state.surge)));
   wish.wish = wish.raw;
-  wish.formula = Formula(need, level, held, hold_s, *wish.raw);
+  wish.formula = Formula(need, input.load.slots, level, held, hold_s, *wish.raw);
   Limit(input, state, wish);
   Batch(at, need.load, state, wish);
   return wish;

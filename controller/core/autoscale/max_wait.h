@@ -22,6 +22,8 @@
 
 namespace drover::controller {
 
+constexpr double kLateShare = 0.01;  // `max_wait` is kept when no more of the jobs are late
+
 // What the source of a signal with `max_wait` knows. Waiting jobs are the least; the rest helps.
 struct WaitingLoad {
   double waiting = 0;
@@ -29,6 +31,7 @@ struct WaitingLoad {
   std::optional<double> arrivals = {};  // totals since any start
   std::optional<double> completions = {};
   std::optional<Duration> oldest = {};  // age of the oldest waiting job
+  double slots = 1;                     // jobs that one replica does at a time
 
   friend bool operator==(const WaitingLoad&, const WaitingLoad&) = default;
 };
@@ -58,7 +61,7 @@ struct MaxWaitState {
   ForecastError error;
   ReturnGaps gaps;
   ThroughputWatch throughput;
-  double surge = 0;      // replicas wanted to work off a backlog; 0: none
+  double surge = 0;      // jobs at a time wanted to work off a backlog; 0: none
   double added_s = 0;    // when the answer last rose
   double removed_s = 0;  // and fell
 };
@@ -66,7 +69,8 @@ struct MaxWaitState {
 struct MaxWaitInput {
   Instant now;
   Duration max_wait;
-  int64_t current = 0;  // count in force, starting ones included
+  double late_share = kLateShare;  // of the jobs that may wait longer
+  int64_t current = 0;             // count in force, starting ones included
   int64_t ready = 0;
   std::vector<Duration> startups;  // measured since the last call
   WaitingLoad load;

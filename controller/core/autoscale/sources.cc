@@ -8,10 +8,7 @@
 namespace drover::controller {
 namespace {
 
-bool IsShared(SignalSpec::Kind kind) {
-  return kind != SignalSpec::Kind::kCpu && kind != SignalSpec::Kind::kMemory &&
-         kind != SignalSpec::Kind::kSchedule;
-}
+bool IsShared(SignalSpec::Kind kind) { return !IsOfReplicas(kind) && kind != SignalSpec::Kind::kSchedule; }
 
 // Counts this evaluation as a read when an interval has passed since the last that counted.
 void CountRead(const SignalInput& signal, Instant now, Duration interval, FailedReads& reads) {
@@ -23,16 +20,22 @@ void CountRead(const SignalInput& signal, Instant now, Duration interval, Failed
   }
 }
 
-void StandIn(const DecideInput& input, double target, int64_t failures, SignalInput& signal) {
+void StandIn(const DecideInput& input, const SignalSpec& spec, int64_t failures, SignalInput& signal) {
+  // A rule without a target per replica still gets the fallback's count.
+  const double target = spec.target > 0 ? spec.target : 1;
+  // KEDA's goes by the ready replicas; ours gives the count itself, also when none is ready.
+  const bool of_total = spec.of_total && input.spec->policy == AutoscaleSpec::Policy::kKeda;
   const FallbackResult read = ReadWithFallback(input.spec->fallback, {.value = std::nullopt,
                                                                       .failures_before = failures - 1,
                                                                       .other_failures = {},
                                                                       .target = target,
+                                                                      .total_target = of_total,
                                                                       .current = input.current,
                                                                       .ready = input.ready});
   if (read.value) {
     signal.total = read.value;
-    signal.fallback_replicas = CeilToCount(*read.value / target);
+    const double share = of_total ? target / static_cast<double>(input.ready) : target;
+    signal.fallback_replicas = CeilToCount(*read.value / share);
   }
 }
 
@@ -56,8 +59,7 @@ std::vector<SignalInput> WithFallback(const DecideInput& input, ScalingHistory& 
     FailedReads& reads = history.failed_reads[i];
     CountRead(signals[i], input.now, interval, reads);
     if (reads.count > 0) {
-      // A rule without a target per replica still gets the fallback's count.
-      StandIn(input, spec.target > 0 ? spec.target : 1, reads.count, signals[i]);
+      StandIn(input, spec, reads.count, signals[i]);
       if (!signals[i].total) {
         NoteDue(due, reads.last + interval);
       }

@@ -30,23 +30,12 @@ std::string Formula(const TwoPassCount& count, const std::vector<ReplicaGroup>& 
 
 std::string WhyUnknown(const std::vector<ReplicaUsage>& replicas, const std::vector<ReplicaGroup>& groups,
                        double missing_limit) {
-  if (replicas.empty()) {
-    return "no replica runs";
-  }
   for (const ReplicaUsage& replica : replicas) {
     if (replica.reserved <= 0) {
       return "a replica has no reservation to measure against";
     }
   }
-  const int64_t ready = CountOf(groups, ReplicaGroup::kReady);
-  const int64_t missing = CountOf(groups, ReplicaGroup::kMissing);
-  if (ready + missing == 0) {
-    return "no replica is ready and past its warm-up";
-  }
-  if (ready == 0 || static_cast<double>(missing) > missing_limit * static_cast<double>(ready + missing)) {
-    return absl::StrFormat("%d of %d replicas have no fresh sample", missing, ready + missing);
-  }
-  return "";
+  return WhyUncounted(groups, missing_limit);
 }
 
 std::string HeldDetail(const TwoPassCount& count, const UtilizationRule& rule) {
@@ -65,6 +54,21 @@ std::optional<SampleTime> SampleOf(const ReplicaUsage& replica) {
 }
 
 }  // namespace
+
+std::string WhyUncounted(const std::vector<ReplicaGroup>& groups, double missing_limit) {
+  if (groups.empty()) {
+    return "no replica runs";
+  }
+  const int64_t ready = CountOf(groups, ReplicaGroup::kReady);
+  const int64_t missing = CountOf(groups, ReplicaGroup::kMissing);
+  if (ready + missing == 0) {
+    return "no replica is ready and past its warm-up";
+  }
+  if (ready == 0 || static_cast<double>(missing) > missing_limit * static_cast<double>(ready + missing)) {
+    return absl::StrFormat("%d of %d replicas have no fresh sample", missing, ready + missing);
+  }
+  return "";
+}
 
 std::vector<ReplicaGroup> GroupReplicas(const std::vector<ReplicaUsage>& replicas,
                                         bool believe_when_ready_only) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "controller/core/autoscale/decide.h"
@@ -28,6 +29,9 @@ std::vector<ReplicaGroup> GroupReplicas(const std::vector<ReplicaUsage>& replica
 
 // The same by the HPA's (`policy: hpa`): by start and readiness times.
 std::vector<ReplicaGroup> GroupAsHpa(const std::vector<ReplicaUsage>& replicas, const GroupRule& rule);
+
+// Why no count can be had from these; empty: it can.
+std::string WhyUncounted(const std::vector<ReplicaGroup>& groups, double missing_limit);
 
 // The count at which utilization meets the target. Value: whole percent of the first pass. Unknown
 // when no replica can be counted, one lacks a reservation, or more samples are missing than allowed.

@@ -10,7 +10,7 @@ namespace drover::controller {
 
 struct Wish {
   std::optional<double> value;  // measured; absent: unknown
-  std::string unknown_reason;   // when unknown
+  std::string unknown_reason;   // when unknown; beside a value: why it is only a part of the whole
   std::optional<int64_t> raw;   // what the formula gives
   std::optional<int64_t> wish;  // `raw`, or the current count when `held_by` says why
   std::string formula;          // filled in: "ceil(2 × 85 / 60) = 3"

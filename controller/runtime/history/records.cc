@@ -145,7 +145,7 @@ UsageRow ToCore(const v1::HistoryUsage& usage, const UsageRow& before, Instant n
 }
 
 v1::HistoryLoad ToProto(const WaitingLoad& load) {
-  const auto& [waiting, running, arrivals, completions, oldest] = load;
+  const auto& [waiting, running, arrivals, completions, oldest, slots] = load;
   v1::HistoryLoad out;
   out.set_waiting(waiting);
   if (running) {
@@ -159,6 +159,9 @@ v1::HistoryLoad ToProto(const WaitingLoad& load) {
   }
   if (oldest) {
     out.set_oldest_ns(absl::ToInt64Nanoseconds(*oldest));
+  }
+  if (slots != 1) {
+    out.set_slots(slots);
   }
   return out;
 }
@@ -177,16 +180,18 @@ WaitingLoad ToCore(const v1::HistoryLoad& load) {
   if (load.has_oldest_ns()) {
     out.oldest = absl::Nanoseconds(load.oldest_ns());
   }
+  out.slots = load.has_slots() ? load.slots() : 1;
   return out;
 }
 
 KnownSignal KnownOf(const SignalInput& signal, Instant now) {
-  const auto& [replicas, total, unknown_reason, age, load, fallback_replicas] = signal;
+  const auto& [replicas, total, unknown_reason, age, load, fallback_replicas, at_least] = signal;
   KnownSignal known{.total = total,
                     .unknown_reason = unknown_reason,
                     .age = age,
                     .load = load,
-                    .fallback_replicas = fallback_replicas};
+                    .fallback_replicas = fallback_replicas,
+                    .at_least = at_least};
   for (const ReplicaUsage& usage : replicas) {
     known.rows.push_back(RowOf(usage, now));
   }
@@ -203,6 +208,7 @@ SignalInput InputOf(const KnownSignal& known, Instant now) {
   signal.age = known.age;
   signal.load = known.load;
   signal.fallback_replicas = known.fallback_replicas;
+  signal.at_least = known.at_least;
   return signal;
 }
 
@@ -235,6 +241,9 @@ std::optional<v1::HistorySignal> Changes(const KnownSignal& now, const KnownSign
   if (now.fallback_replicas) {
     out.set_fallback_replicas(*now.fallback_replicas);
   }
+  if (now.at_least) {
+    out.set_at_least(*now.at_least);
+  }
   return out;
 }
 
@@ -261,6 +270,7 @@ bool Apply(const v1::HistorySignal& changes, Instant at, KnownSignal& signal) {
   signal.load = changes.has_load() ? std::optional(ToCore(changes.load())) : std::nullopt;
   signal.fallback_replicas =
       changes.has_fallback_replicas() ? std::optional(changes.fallback_replicas()) : std::nullopt;
+  signal.at_least = changes.has_at_least() ? std::optional(changes.at_least()) : std::nullopt;
   return true;
 }
 

@@ -43,6 +43,7 @@ struct KnownSignal {
   Duration age = {};
   std::optional<WaitingLoad> load = {};
   std::optional<int64_t> fallback_replicas = {};
+  std::optional<double> at_least = {};
 
   friend bool operator==(const KnownSignal&, const KnownSignal&) = default;
 };

@@ -230,6 +230,74 @@ TEST_P(EdgeContract, R6_1_InFlightOfBeforeAReloadStillCounts) {
   EXPECT_TRUE(Drained(ReplicaId(a.port())));
 }
 
+// What scaling goes by: what is with the replica, what waits, what has come and what of it has ended.
+TEST_P(EdgeContract, ReportsAKnownLoad) {
+  HttpBackend a;
+  set_.maxconn = 2;
+  Apply({To(a)});
+  a.Hold(true);
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 5; ++i) {
+    clients.emplace_back([&] { EXPECT_EQ(Fetch(port()), 200); });
+  }
+  for (int i = 0; i < 400 && last_.sets.front().requests_total != 5u; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    last_ = edge_->Reconcile(Now());
+  }
+  ASSERT_EQ(last_.sets.size(), 1u);
+  EXPECT_EQ(last_.sets.front().servers.front().in_flight, 2);
+  EXPECT_EQ(last_.sets.front().queued, 3);
+  EXPECT_EQ(last_.sets.front().requests_total, 5u);
+  EXPECT_EQ(last_.sets.front().finished_total, 0u);
+  a.Hold(false);
+  for (std::thread& client : clients) {
+    client.join();
+  }
+  EXPECT_TRUE(Drained(ReplicaId(a.port())));
+  EXPECT_EQ(last_.sets.front().queued, 0);
+  EXPECT_EQ(last_.sets.front().requests_total, 5u);
+  EXPECT_EQ(last_.sets.front().finished_total, 5u);
+}
+
+TEST_P(EdgeContract, CountsEachRequestOfAConnection) {
+  HttpBackend a;
+  HttpBackend b;
+  Apply({To(a), To(b)});
+  StrictLoad load(port(), 4);
+  for (int i = 0; i < 1000 && load.done() < 500; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  load.Stop();
+  EXPECT_TRUE(Drained(ReplicaId(a.port())));
+  EXPECT_TRUE(Drained(ReplicaId(b.port())));
+  EXPECT_EQ(load.failed(), 0u);
+  EXPECT_EQ(last_.sets.front().finished_total, a.served() + b.served());
+  EXPECT_EQ(last_.sets.front().requests_total, last_.sets.front().finished_total);
+}
+
+TEST_P(EdgeContract, R4_AReloadForgetsCountersAndNoRequestInFlight) {
+  HttpBackend a;
+  Apply({To(a)});
+  EXPECT_EQ(Fetch(port()), 200);
+  a.Hold(true);
+  std::thread client([&] { EXPECT_EQ(Fetch(port()), 200); });
+  EXPECT_TRUE(Busy(a));
+  const uint64_t process = last_.instance;
+  EXPECT_EQ(last_.sets.front().requests_total, 2u);
+  set_.slots = 9;  // R6.5: a reason to reload
+  Apply({To(a)});  // nothing drains
+  EXPECT_EQ(last_.reloads, 1u);
+  EXPECT_NE(last_.instance, process);
+  EXPECT_EQ(last_.sets.front().requests_total, 0u);
+  // While the master takes itself over it cannot be asked: then it is at least so much, never so much.
+  EXPECT_TRUE(last_.sets.front().at_least || last_.sets.front().servers.front().in_flight == 1);
+  EXPECT_TRUE(Busy(a));
+  EXPECT_FALSE(last_.sets.front().at_least);
+  a.Hold(false);
+  client.join();
+  EXPECT_TRUE(Drained(ReplicaId(a.port())));
+}
+
 TEST_P(EdgeContract, RepairsWhatAHandChangedWithinOneRound) {
   HttpBackend a;
   HttpBackend b;

@@ -8,6 +8,7 @@
 #include "common/prng.h"
 #include "controller/core/autoscale/decide.h"
 #include "controller/core/autoscale/hpa.h"
+#include "controller/core/autoscale/wish.h"
 
 namespace drover::controller {
 namespace {
@@ -39,6 +40,13 @@ ScalingRules SomeRules(Prng& prng, const ScalingRules& defaults) {
   return rules;
 }
 
+Kind SomeShared(Prng& prng) {
+  constexpr Kind kKinds[] = {Kind::kQueue, Kind::kInFlight, Kind::kRate};
+  return kKinds[prng.Below(3)];
+}
+
+Kind SomeOfReplicas(Prng& prng) { return prng.Chance(0.7) ? Kind::kCpu : Kind::kBacklog; }
+
 AutoscaleSpec SomeSpec(Prng& prng, Policy policy) {
   AutoscaleSpec spec;
   spec.policy = policy;
@@ -51,8 +59,9 @@ AutoscaleSpec SomeSpec(Prng& prng, Policy policy) {
   const uint64_t signals = policy == Policy::kKpa ? 1 : 1 + prng.Below(3);
   for (uint64_t i = 0; i < signals; ++i) {
     SignalSpec signal;
-    signal.kind = i == 0 ? Kind::kQueue : prng.Chance(0.6) ? Kind::kCpu : Kind::kSchedule;
+    signal.kind = i == 0 ? SomeShared(prng) : prng.Chance(0.6) ? SomeOfReplicas(prng) : Kind::kSchedule;
     signal.target = static_cast<double>(1 + prng.Below(100));
+    signal.of_total = signal.kind == Kind::kQueue && policy != Policy::kKpa && prng.Chance(0.3);
     signal.activation = static_cast<double>(prng.Below(3));
     if (signal.kind == Kind::kSchedule && policy == Policy::kHpa) {
       signal.kind = Kind::kMemory;
@@ -121,6 +130,14 @@ class Life {
     }
   }
 
+  // By a part of what there is, more than by all of it: never.
+  bool RaisedBeyondTheWhole() const {
+    if (!unknown_ || count_ <= before_ || spec_.signals.size() > 1 || spec_.signals[0].of_total) {
+      return false;
+    }
+    return count_ > std::max<int64_t>(spec_.min, CeilToCount(load_ / spec_.signals[0].target));
+  }
+
   // Fewer replicas by what was decided on signals that are not all known.
   bool LoweredOnUnknown() const { return unknown_ && count_ < before_; }
 
@@ -175,12 +192,15 @@ class Life {
     std::vector<SignalInput> signals;
     for (const SignalSpec& signal : spec_.signals) {
       SignalInput input;
-      if (signal.kind == Kind::kQueue) {
+      if (!IsOfReplicas(signal.kind) && signal.kind != Kind::kSchedule) {
         load_ =
             prng_.Chance(0.3) ? static_cast<double>(prng_.Below(600)) * (prng_.Chance(0.3) ? 0 : 1) : load_;
         input.unknown_reason = "stale";
         if (!outage_) {
           input.total = load_;
+        } else if (prng_.Chance(0.5)) {
+          // Some of several sources are still heard.
+          input.at_least = load_ * prng_.Uniform();
         }
         unknown_ |= outage_;
       } else if (signal.kind != Kind::kSchedule) {
@@ -220,6 +240,8 @@ TEST_P(HistoryProperty, R2_R4_UnknownIsNeverZero) {
       life.Step();
       ASSERT_FALSE(life.LoweredOnUnknown()) << "seed " << seed << " step " << i << "\n"
                                             << ToText(life.decision());
+      ASSERT_FALSE(life.RaisedBeyondTheWhole()) << "seed " << seed << " step " << i << "\n"
+                                                << ToText(life.decision());
     }
   }
 }

@@ -97,7 +97,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"deploy: {x-autoscale: {max: 3, policy: vpa, signals: [{cpu: 1%}]}}",
              "write one of drover, hpa, kpa, keda"},
         Case{"deploy: {x-autoscale: {max: 3, policy: kpa, signals: [{cpu: 1%}]}}",
-             "5:44: policy kpa counts by one queue signal alone"},
+             "5:44: policy kpa counts by one signal alone"},
         Case{"deploy: {x-autoscale: {max: 3, fallback: {}, signals: [{cpu: 1%}]}}",
              "fallback has no replicas; write `fallback: {replicas: 5}`"},
         Case{"deploy: {x-autoscale: {max: 3, fallback: {replicas: 4}, signals: [{cpu: 1%}]}}",
@@ -110,8 +110,18 @@ INSTANTIATE_TEST_SUITE_P(
              "idle_replicas is 1, not below min (1)"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{cpu: 1%}], scale_up: {tolerance: -1}}}",
              "the tolerance is out of range"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{forecast: 8}]}}", "signal forecast is not built yet"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{in_flight: 0}]}}",
+             "in_flight must be more than 0; write for example `in_flight: 8`"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{in_flight: 8}]}}",
-             "signal in_flight is not built yet"},
+             "a signal of a is measured by the load balancer, which does not lead to it"},
+        Case{"ports: [\"80:80\"]\n    deploy: {x-autoscale: {max: 3, min: 0, signals: [{in_flight: 8}]}}",
+             "from 0 replicas"},
+        Case{"ports: [\"80:80\"]\n    deploy: {x-autoscale: {max: 3, min: 0, signals: [{in_flight: 8}, "
+             "{schedule: {start: 0 8 * * *, end: 0 9 * * *, replicas: 1}}]}}",
+             "at 0 replicas nobody holds the requests"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{in_flight: 8, cpu: 1%}]}}",
+             "one entry names two signals"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{memory: 1%, cpu: 1%}]}}",
              "one entry names two signals"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{schedule: {}}]}}",
@@ -131,7 +141,23 @@ INSTANTIATE_TEST_SUITE_P(
              "the queue has max_wait and per_replica; write one of them"},
         Case{"deploy: {x-autoscale: {max: 3, policy: keda, signals: [{queue: q, max_wait: 30s}]}}",
              "max_wait belongs to policy: drover"},
-        Case{"deploy: {x-autoscale: {max: 3, signals: [{queue: q, total: 3}]}}", "total is not built yet"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{queue: q, total: 3, per_replica: 3}]}}",
+             "the queue has per_replica and total; write one of them"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{queue: q, total: 0}]}}", "total must be more than 0"},
+        Case{"deploy: {x-autoscale: {max: 3, policy: kpa, signals: [{queue: q, total: 3}]}}",
+             "policy kpa counts by one signal alone"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{backlog: 2}]}}",
+             "backlog is that of a port, and a has none"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{latency: {}}]}}", "latency promises one quantile"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{latency: {p95: 1s, p99: 2s}}]}}",
+             "latency promises one quantile"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{latency: {p95: 2h}}]}}",
+             "the latency is out of range; write 1ms to 1h"},
+        Case{"deploy: {x-autoscale: {max: 3, policy: hpa, signals: [{latency: {p95: 1s}}]}}",
+             "latency belongs to policy: drover"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{latency: {p95: 1s}}]}, x-edge: [{listen: 80, target: "
+             "1}]}",
+             "nothing waits there without maxconn"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{queue: q}]}}", "the queue has no target"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{prometheus: \"http://p\"}]}}",
              "prometheus is a source; declare it under the top level `x-queues:`"},
@@ -182,6 +208,23 @@ TEST(SchemaTest, AutoscaleIsReadWhole) {
   EXPECT_EQ(q.endpoints(1).host(), "r2");
   EXPECT_EQ(q.endpoints(1).port(), 6379u);
   EXPECT_EQ(q.keys(0), "jobs");
+}
+
+TEST(SchemaTest, SignalsOfBalancersAndTotalsAreRead) {
+  const auto spec = SpecOf(
+      LoadText("x-queues: {q: {redis: \"redis://r\", key: k}}\n"
+               "services:\n  w:\n    image: i\n    ports: [\"80:8000\"]\n    deploy:\n"
+               "      x-edge: [{listen: 80, target: 8000, maxconn: 16}]\n      x-autoscale:\n        max: 9\n"
+               "        signals: [{in_flight: 8}, {rate: 120.5}, {backlog: 2}, {latency: {p99.9: 200ms}}, "
+               "{queue: q, total: 40}]\n"));
+  const auto& signals = spec.services(0).autoscale().signals();
+  EXPECT_EQ(signals[0].in_flight().target(), 8);
+  EXPECT_EQ(signals[1].rate().target(), 120.5);
+  EXPECT_EQ(signals[2].backlog().target(), 2);
+  EXPECT_EQ(signals[3].latency().quantile(), 0.999);
+  EXPECT_EQ(signals[3].latency().target().nanos(), 200'000'000);
+  EXPECT_EQ(signals[4].queue().total(), 40);
+  EXPECT_EQ(signals[4].queue().per_replica(), 0);
 }
 
 TEST(SchemaTest, EnvironmentInComposesOrder) {

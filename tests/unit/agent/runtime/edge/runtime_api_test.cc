@@ -1,24 +1,18 @@
 #include "agent/runtime/edge/runtime_api.h"
 
-#include <stdlib.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-
 #include <chrono>
-#include <cstring>
-#include <map>
-#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/runtime/edge/drive.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/fake_cli.h"
 
 namespace drover::agent {
 namespace {
 
+using drover::testing::FakeCli;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -83,72 +77,6 @@ TEST(RuntimeApiTest, AddressAnswers) {
   EXPECT_FALSE(AddressWasSet(""));
 }
 
-// Speaks the prompt protocol with answers by rote.
-class FakeCli {
- public:
-  using Answers = std::map<std::string, std::string>;
-
-  // A command without an entry gets an empty answer; the value "HANG" none at all, "CLOSE" half of one.
-  explicit FakeCli(Answers answers) : answers_(std::move(answers)) {
-    char dir[] = "/tmp/drover-cli-XXXXXX";
-    dir_ = mkdtemp(dir);
-    path_ = dir_ + "/s";
-    listener_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    std::strcpy(address.sun_path, path_.c_str());
-    EXPECT_EQ(bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
-    EXPECT_EQ(listen(listener_, 4), 0);
-    thread_ = std::thread([this] { Serve(); });
-  }
-
-  ~FakeCli() {
-    shutdown(listener_, SHUT_RDWR);
-    thread_.join();
-    close(listener_);
-    unlink(path_.c_str());
-    rmdir(dir_.c_str());
-  }
-
-  const std::string& path() const { return path_; }
-
-  absl::StatusOr<RuntimeSession> Open(int limit_ms = 2000) const {
-    return RuntimeSession::Open(path_, "> ",
-                                std::chrono::steady_clock::now() + std::chrono::milliseconds(limit_ms));
-  }
-
- private:
-  void Serve() {
-    const int fd = accept(listener_, nullptr, nullptr);
-    std::string input;
-    char buffer[4096];
-    for (ssize_t n = 0; fd >= 0 && (n = recv(fd, buffer, sizeof(buffer), 0)) > 0;) {
-      input.append(buffer, static_cast<size_t>(n));
-      for (size_t end = 0; (end = input.find('\n')) != std::string::npos; input.erase(0, end + 1)) {
-        const auto it = answers_.find(input.substr(0, end));
-        const std::string answer = it == answers_.end() ? "" : it->second;
-        if (answer == "CLOSE") {
-          send(fd, "1\n# be_", 7, MSG_NOSIGNAL);
-          close(fd);
-          return;
-        }
-        const std::string text = answer.empty() ? "\n> " : answer + "\n\n> ";
-        if (answer != "HANG") {
-          // In two parts: nothing may rely on where a read ends.
-          send(fd, text.data(), 1, MSG_NOSIGNAL);
-          send(fd, text.data() + 1, text.size() - 1, MSG_NOSIGNAL);
-        }
-      }
-    }
-    close(fd);
-  }
-
-  Answers answers_;
-  std::string dir_, path_;
-  int listener_ = -1;
-  std::thread thread_;
-};
-
 EdgeSet WantOne(uint32_t port) {
   EdgeSet set;
   set.handle = 3;
@@ -191,8 +119,11 @@ TEST(DriveTest, ReadsLoadAndTotals) {
   EXPECT_TRUE(round->state.servers[0].up);
   EXPECT_EQ(round->state.queued, 1);
   EXPECT_EQ(round->state.rate, 5.0);
-  EXPECT_EQ(round->state.requests_total, 12u);
+  // Beside servers of others only what goes to ours counts.
+  EXPECT_EQ(round->state.requests_total, 10u);
+  EXPECT_EQ(round->state.finished_total, 7u);
   EXPECT_EQ(round->state.errors_total, 7u);
+  EXPECT_FALSE(round->state.at_least);
 }
 
 TEST(DriveTest, ARefusedCommandIsNotApplied) {
@@ -220,6 +151,30 @@ TEST(DriveTest, R4_UnknownOldLoadIsAbsentNotZero) {
   const absl::StatusOr<SetRound> round = DriveSet(*session, set, "web", old, Instant());
   ASSERT_TRUE(round.ok()) << round.status();
   EXPECT_TRUE(round->state.servers.empty());
+  EXPECT_TRUE(round->state.at_least);
+}
+
+TEST(DriveTest, CountersAreThoseOfTheWholeBackendWhereAllOfItIsOurs) {
+  const std::string state(kState, std::string(kState).find("2 web 2 own"));
+  const FakeCli cli(FakeCli::Answers{{"show servers state web", state}, {"show stat web 6 -1", kStat}});
+  absl::StatusOr<RuntimeSession> session = cli.Open();
+  ASSERT_TRUE(session.ok()) << session.status();
+  const absl::StatusOr<SetRound> round = DriveSet(*session, WantOne(19001), "web", OldLoad(), Instant());
+  ASSERT_TRUE(round.ok()) << round.status();
+  EXPECT_EQ(round->state.requests_total, 12u);
+  EXPECT_EQ(round->state.finished_total, 8u);
+}
+
+TEST(DriveTest, R4_CountersThatAreNotThereAreUnknown) {
+  std::string stat = kStat;
+  stat.replace(stat.find("stot"), 4, "xxxx");
+  const FakeCli cli(FakeCli::Answers{{"show servers state web", kState}, {"show stat web 6 -1", stat}});
+  absl::StatusOr<RuntimeSession> session = cli.Open();
+  ASSERT_TRUE(session.ok()) << session.status();
+  const absl::StatusOr<SetRound> round = DriveSet(*session, WantOne(19001), "web", OldLoad(), Instant());
+  ASSERT_TRUE(round.ok()) << round.status();
+  EXPECT_EQ(round->state.requests_total, std::nullopt);
+  EXPECT_EQ(round->state.finished_total, std::nullopt);
 }
 
 }  // namespace

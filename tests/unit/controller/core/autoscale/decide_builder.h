@@ -28,6 +28,46 @@ inline SignalSpec Queue(double per_replica, double activation = 0) {
   return signal;
 }
 
+inline SignalSpec PerReplica(SignalSpec::Kind kind, double target) {
+  SignalSpec signal;
+  signal.kind = kind;
+  signal.target = target;
+  return signal;
+}
+
+inline SignalSpec QueueTotal(double total) {
+  SignalSpec signal = Queue(total);
+  signal.of_total = true;
+  return signal;
+}
+
+inline SignalSpec Latency(double quantile, Duration target) {
+  SignalSpec signal;
+  signal.kind = SignalSpec::Kind::kLatency;
+  signal.latency = LatencySpec{.quantile = quantile, .target = target};
+  return signal;
+}
+
+// Of several balancers some are known.
+inline SignalInput AtLeast(double part, std::string reason) {
+  SignalInput input;
+  input.at_least = part;
+  input.unknown_reason = std::move(reason);
+  input.age = absl::Milliseconds(400);
+  return input;
+}
+
+// `count` ready replicas with `waiting` connections each.
+inline SignalInput BacklogAt(int64_t count, double waiting) {
+  SignalInput input;
+  ReplicaUsage replica;
+  replica.ready = true;
+  replica.used = waiting;
+  input.replicas = {static_cast<size_t>(count), replica};
+  input.age = absl::Milliseconds(700);
+  return input;
+}
+
 inline SignalInput Depth(double total) {
   SignalInput input;
   input.total = total;

@@ -226,6 +226,104 @@ TEST(WhyGoldenTest, FailedReplicas) {
   ExpectText(decision, "failed_replicas");
 }
 
+using Kind = SignalSpec::Kind;
+
+TEST(WhyGoldenTest, ScaleUpByInFlight) {
+  ExpectText(
+      Scene(2, 40, {Cpu(60), PerReplica(Kind::kInFlight, 8)}, 4, {CpuAt(4, 40), Depth(90)}).Decide().decision,
+      "scale_up_by_in_flight");
+}
+
+TEST(WhyGoldenTest, InFlightKnownOfOneEdgeOnly) {
+  ExpectText(
+      Scene(2, 40, {PerReplica(Kind::kInFlight, 8)}, 4, {AtLeast(20, "last measured 7.3s ago by lb-2")})
+          .Decide()
+          .decision,
+      "in_flight_of_one_edge");
+}
+
+TEST(WhyGoldenTest, UpAlthoughOneEdgeIsSilent) {
+  ExpectText(
+      Scene(2, 40, {PerReplica(Kind::kInFlight, 8)}, 4, {AtLeast(90, "last measured 7.3s ago by lb-2")})
+          .Decide()
+          .decision,
+      "up_although_one_edge_silent");
+}
+
+TEST(WhyGoldenTest, BalancerStartedAnew) {
+  ExpectText(
+      Scene(2, 40, {PerReplica(Kind::kRate, 100)}, 4, {NoDepth("not counted for long enough yet by lb-1")})
+          .Decide()
+          .decision,
+      "balancer_started_anew");
+}
+
+TEST(WhyGoldenTest, ScaleUpByRate) {
+  ExpectText(Scene(2, 40, {PerReplica(Kind::kRate, 100)}, 4, {Depth(612.4)}).Decide().decision,
+             "scale_up_by_rate");
+}
+
+TEST(WhyGoldenTest, KpaByInFlight) {
+  Scene scene(1, 40, {PerReplica(Kind::kInFlight, 7)}, 2, {Depth(60)});
+  scene.spec.policy = AutoscaleSpec::Policy::kKpa;
+  scene.spec.down = {};
+  ExpectText(scene.Decide().decision, "kpa_by_in_flight");
+}
+
+TEST(WhyGoldenTest, ScaleUpByBacklog) {
+  SignalInput backlog = BacklogAt(4, 6.5);
+  backlog.replicas.push_back({});  // starting
+  ExpectText(Scene(2, 40, {PerReplica(Kind::kBacklog, 2)}, 5, {backlog}).Decide().decision,
+             "scale_up_by_backlog");
+}
+
+TEST(WhyGoldenTest, AnEmptyBacklogGivesUpAQuarter) {
+  ExpectText(Scene(2, 40, {PerReplica(Kind::kBacklog, 2)}, 12, {BacklogAt(12, 0)}).Decide().decision,
+             "empty_backlog");
+}
+
+TEST(WhyGoldenTest, ScaleUpByTotal) {
+  ExpectText(Scene(1, 40, {QueueTotal(100)}, 4, {Depth(250)}).Decide().decision, "scale_up_by_total");
+}
+
+TEST(WhyGoldenTest, TotalWithoutAReadyReplica) {
+  Scene scene(1, 40, {QueueTotal(100)}, 4, {Depth(250)});
+  scene.input.ready = 0;
+  ExpectText(scene.Decide().decision, "total_without_ready");
+}
+
+// After 100 s in which replicas had so many requests in hand, each of them for so long.
+Scene LatencyScene(Duration target, double request_s, double running, double waiting) {
+  Scene scene(2, 40, {Latency(0.95, target)}, 4, {Depth(running + waiting)});
+  scene.spec.down = {};
+  const Instant end = scene.input.now;
+  for (int i = 0; i <= 100; ++i) {
+    const double done = running / request_s * i;
+    scene.input.now = end - absl::Seconds(100 - i);
+    scene.input.signals[0].load = WaitingLoad{
+        .waiting = waiting, .running = running, .arrivals = done + 100, .completions = done, .slots = 8};
+    if (i < 100) {
+      scene.history = scene.Decide().history;
+    }
+  }
+  return scene;
+}
+
+TEST(WhyGoldenTest, Latency) {
+  ExpectText(LatencyScene(absl::Milliseconds(200), 0.12, 30, 6).Decide().decision, "latency");
+}
+
+TEST(WhyGoldenTest, LatencyThatReplicasCannotKeep) {
+  ExpectText(LatencyScene(absl::Milliseconds(200), 0.45, 20, 0).Decide().decision, "latency_too_long");
+}
+
+TEST(WhyGoldenTest, LatencyUnknown) {
+  ExpectText(Scene(2, 40, {Latency(0.99, absl::Seconds(1))}, 4, {NoDepth("not measured yet by lb-1")})
+                 .Decide()
+                 .decision,
+             "latency_unknown");
+}
+
 TEST(WhyGoldenTest, WithChoices) {
   Decision decision = Scene(1, 200, {Queue(10)}, 2, {Depth(35)}).Decide().decision;
   decision.choices = {

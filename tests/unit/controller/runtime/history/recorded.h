@@ -1,5 +1,5 @@
-// A stack with a CPU-scaled and a queue-scaled service, run for a while under virtual time with load that
-// comes and goes and with what people do, recorded into files.
+// A stack with services scaled by CPU, by a queue and by the load balancer, run for a while under virtual
+// time with load that comes and goes and with what people do, recorded into files.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -39,6 +39,7 @@ class TempDir {
 
 inline const ServiceKey kWeb = {"shop", "web"};
 inline const ServiceKey kThumbs = {"shop", "thumbs"};
+inline const ServiceKey kApi = {"shop", "api"};  // behind the balancer
 
 class RecordedRun {
  public:
@@ -59,6 +60,7 @@ class RecordedRun {
     });
     FakeAgent& agent = cluster_.AddAgent("a");
     agent.auto_start = true;
+    agent.edge = true;
     agent.capacity.cpu = MilliCpu(40'000);
     cluster_.Connect(agent);
     cluster_.Report(agent);
@@ -73,7 +75,10 @@ class RecordedRun {
       const double wave = std::sin(static_cast<double>(second_) * 6.28 / 300);
       for (auto& [id, replica] : agent.replicas) {
         replica.cpu_milli = static_cast<int64_t>(60 + 50 * wave) + static_cast<int64_t>(id.value() % 7);
+        replica.backlog = static_cast<int64_t>(std::max(0.0, 8 * wave));
+        agent.in_flight[id] = static_cast<int64_t>(6 + 5 * wave);
       }
+      Balance(wave, agent);
       if (second_ % 97 < 5) {
         agent.depth.erase(probe_);
       } else {
@@ -113,6 +118,19 @@ class RecordedRun {
   }
 
  private:
+  // The balancer counts on, is started anew now and then, and is not read at all for some seconds.
+  void Balance(double wave, FakeAgent& agent) const {
+    if (second_ % 131 == 130) {
+      ++agent.balancer;
+      agent.requests = {};
+    }
+    const uint64_t came = static_cast<uint64_t>(40 + 30 * wave);
+    agent.requests.arrived += came;
+    agent.requests.finished = agent.requests.arrived - came / 4;
+    agent.queued =
+        second_ % 83 < 5 ? std::nullopt : std::optional(static_cast<int64_t>(std::max(0.0, 9 * wave)));
+  }
+
   void Apply() {
     auto stack = FromText<v1::StackSpec>(R"(
       name: 'shop'
@@ -122,6 +140,11 @@ class RecordedRun {
       services { name: 'thumbs' replicas: 1 container { image: 'thumbs:1' } reserved_cpu_milli: 100
         autoscale { min: 0 max: 30 idle { seconds: 40 } signals { queue { queue: 'jobs' per_replica: 5 } }
           scale_down { stabilization { seconds: 30 } } scale_up { policies { percent: 100 period { seconds: 15 } } } } }
+      services { name: 'api' replicas: 2 container { image: 'api:1' } reserved_cpu_milli: 100 routed_ports: 80
+        edges { listen: 80 host: 'api.example.com' target: 80 maxconn: 8 }
+        autoscale { min: 1 max: 30 signals { in_flight { target: 8 } } signals { rate { target: 20 } }
+          signals { backlog { target: 4 } } signals { queue { queue: 'jobs' total: 40 } }
+          scale_down { stabilization { seconds: 30 } } } }
       queues { name: 'jobs' kind: REDIS_LIST keys: 'jobs' endpoints { host: '10.0.0.5' port: 6379 } })");
     ApplyStack apply;
     apply.now = cluster_.now();
@@ -136,6 +159,11 @@ class RecordedRun {
       thumbs.clear_scale_up();
       thumbs.mutable_signals(0)->mutable_queue()->clear_per_replica();
       thumbs.mutable_signals(0)->mutable_queue()->mutable_max_wait()->set_seconds(20);
+      v1::AutoscaleSpec& api = *stack.mutable_services(2)->mutable_autoscale();
+      api.clear_signals();
+      v1::LatencySignal& latency = *api.add_signals()->mutable_latency();
+      latency.set_quantile(0.95);
+      latency.mutable_target()->set_nanos(300'000'000);
     }
     apply.spec = TranslateChecked(stack);
     probe_ = apply.spec.queues.at(0).probe;

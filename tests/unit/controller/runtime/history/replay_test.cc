@@ -40,7 +40,7 @@ TEST(HistoryReplayTest, R12_ByteEqualOverManySegmentsAndHands) {
   cluster.Disconnect(cluster.agent("a"));
   cluster.Connect(cluster.agent("a"));
   run.Pass(300);
-  for (const ServiceKey& service : {kWeb, kThumbs}) {
+  for (const ServiceKey& service : {kWeb, kThumbs, kApi}) {
     ASSERT_GT(run.made(service).size(), 500U);
     ExpectSame(run.made(service), run.ReadBack(service, absl::InfinitePast()));
   }
@@ -58,6 +58,27 @@ TEST(HistoryReplayTest, R12_ByteEqualForEveryFamilyOfRules) {
     EXPECT_EQ(run.made(kThumbs).back().before->promises.size(), policy == std::string("max_wait") ? 1U : 0U);
     ExpectSame(run.made(kThumbs), run.ReadBack(kThumbs, absl::InfinitePast()));
     ExpectSame(run.made(kWeb), run.ReadBack(kWeb, absl::InfinitePast()));
+    ASSERT_GT(run.made(kApi).size(), 300U);
+    ExpectSame(run.made(kApi), run.ReadBack(kApi, absl::InfinitePast()));
+  }
+}
+
+// What the balancer says is there whole, in part and not at all, and the promise learns from its counters.
+TEST(HistoryReplayTest, R12_ByteEqualByWhatTheBalancerSays) {
+  for (const char* policy : {"drover", "max_wait"}) {
+    SCOPED_TRACE(policy);
+    RecordedRun run({}, policy);
+    run.Pass(400);
+    std::map<bool, int> known;
+    bool counted = false;
+    for (const Evaluation& evaluation : run.made(kApi)) {
+      ++known[evaluation.input.signals[0].total.has_value()];
+      counted |= evaluation.input.signals[0].load && evaluation.input.signals[0].load->completions;
+    }
+    EXPECT_GT(known[true], 200);
+    EXPECT_GT(known[false], 5);
+    EXPECT_EQ(counted, policy == std::string("max_wait"));
+    ExpectSame(run.made(kApi), run.ReadBack(kApi, absl::InfinitePast()));
   }
 }
 

@@ -1,0 +1,242 @@
+// The load of a service from what its edges report: sums, what is missing, what is old (R4, R6.3).
+#include "controller/core/edge_load.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "controller/core/report.h"
+#include "controller/core/signals.h"
+#include "tests/unit/controller/core/model_builder.h"
+
+namespace drover::controller {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr Duration kFresh = absl::Seconds(3);
+
+class EdgeLoadTest : public testing::Test {
+ protected:
+  EdgeLoadTest() : probes_(model()) {
+    ServiceSpec web = ModelBuilder::Spec("web");
+    web.autoscale = AutoscaleSpec();
+    web.autoscale->max = 10;
+    web.autoscale->signals.resize(1);
+    web.autoscale->signals[0].kind = SignalSpec::Kind::kInFlight;
+    web.autoscale->signals[0].target = 5;
+    service_ = &builder_.AddService(web);
+    Node& host = builder_.AddNode("host");
+    first_ = builder_.AddReplica(*service_, host, ReplicaState::kReady).record.id;
+    second_ = builder_.AddReplica(*service_, host, ReplicaState::kReady).record.id;
+    BackendSet set;
+    set.handle = 7;
+    set.service = service_->key;
+    set.epoch = model().epoch;
+    set.listeners.emplace_back().port = 80;
+    set.maxconn = 4;
+    set.backends = {{first_, "10.0.0.1", 20000, false}, {second_, "10.0.0.1", 20001, false}};
+    service_->sets = {set};
+    model().set_owners[7] = service_->key;
+  }
+
+  Model& model() { return builder_.model(); }
+
+  void AddEdge(const std::string& name) {
+    builder_.AddNode(name);
+    model().edges.insert(NodeId(name));
+  }
+
+  EdgeSetStatus Status(int64_t in_first, int64_t in_second, int64_t queued) {
+    EdgeSetStatus status;
+    status.set = 7;
+    status.applied_epoch = model().epoch;
+    status.servers = {{first_, in_first, true}, {second_, in_second, true}};
+    status.queued = queued;
+    status.requests_total = 0;
+    status.finished_total = 0;
+    return status;
+  }
+
+  void Report(const std::string& edge, EdgeStatus status) {
+    NodeReport report;
+    report.now = report.sent = model().now;
+    report.node = NodeId(edge);
+    report.stream = StreamId(1);
+    report.edge = std::move(status);
+    FoldReport(model(), probes_, report);
+  }
+
+  void Report(const std::string& edge, const EdgeSetStatus& set, uint64_t process = 1) {
+    EdgeStatus status;
+    status.instance = process;
+    status.reachable = true;
+    status.sets = {set};
+    Report(edge, std::move(status));
+  }
+
+  void Pass(Duration duration) { model().now = model().now + duration; }
+
+  EdgeLoad Load() { return LoadOf(model(), *service_, kFresh); }
+
+  SignalInput Input(SignalSpec::Kind kind) {
+    ServiceSpec spec = *service_->spec;
+    spec.autoscale->signals[0].kind = kind;
+    service_->spec = std::make_shared<const ServiceSpec>(spec);
+    next_.reset();
+    return MakeSignals(model(), probes_, *service_, &next_).at(0);
+  }
+
+  ModelBuilder builder_;
+  Probes probes_;
+  Service* service_;
+  ReplicaId first_, second_;
+  std::optional<Instant> next_;
+};
+
+TEST_F(EdgeLoadTest, SumsServersQueueAndEdges) {
+  AddEdge("lb1");
+  AddEdge("lb2");
+  Report("lb1", Status(3, 4, 2));
+  EdgeSetStatus other = Status(1, 0, 0);
+  other.held = 5;
+  Report("lb2", other);
+  const EdgeLoad load = Load();
+  EXPECT_EQ(load.in_flight.missing, "");
+  EXPECT_EQ(load.in_flight.value, 15);
+  EXPECT_EQ(load.waiting.value, 7);
+  EXPECT_EQ(load.slots, 8) << "each edge lets 4 through to a replica";
+  EXPECT_EQ(Input(SignalSpec::Kind::kInFlight).total, 15);
+}
+
+TEST_F(EdgeLoadTest, R4_NoEdgeIsUnknown) {
+  EXPECT_EQ(Load().in_flight.missing, "no node has a load balancer");
+  AddEdge("lb1");
+  service_->sets.clear();
+  EXPECT_EQ(Load().in_flight.missing, "no load balancer routes to this service");
+  EXPECT_FALSE(Input(SignalSpec::Kind::kInFlight).total);
+}
+
+TEST_F(EdgeLoadTest, R4_ASilentEdgeIsMissingAndTheOtherIsAtLeast) {
+  AddEdge("lb1");
+  AddEdge("lb2");
+  Report("lb1", Status(3, 4, 2));
+  SignalInput input = Input(SignalSpec::Kind::kInFlight);
+  EXPECT_FALSE(input.total);
+  EXPECT_EQ(input.at_least, 9);
+  EXPECT_EQ(input.unknown_reason, "not measured yet by lb2");
+  Report("lb2", Status(0, 0, 0));
+  EXPECT_EQ(Input(SignalSpec::Kind::kInFlight).total, 9);
+  EXPECT_EQ(next_, model().now + kFresh + absl::Milliseconds(1));
+  Pass(absl::Seconds(2));
+  Report("lb1", Status(5, 5, 0));
+  Pass(absl::Seconds(2));
+  input = Input(SignalSpec::Kind::kInFlight);
+  EXPECT_FALSE(input.total);
+  EXPECT_EQ(input.at_least, 10);
+  EXPECT_EQ(input.unknown_reason, "last measured 4s ago by lb2");
+}
+
+TEST_F(EdgeLoadTest, R4_WhatTheEdgeCouldNotReadIsMissing) {
+  AddEdge("lb1");
+  EdgeSetStatus status = Status(3, 4, 0);
+  status.at_least = true;
+  Report("lb1", status);
+  EXPECT_EQ(Load().in_flight.value, 7);
+  EXPECT_EQ(Load().in_flight.missing, "requests of before a reload could not be read by lb1");
+
+  status = Status(3, 4, 0);
+  status.servers.pop_back();
+  Report("lb1", status);
+  EXPECT_EQ(Load().in_flight.missing, "") << "a server that is not there yet has nothing";
+  service_->sets[0].backends[1].drain = true;
+  EXPECT_EQ(Load().in_flight.missing, "requests of before a reload could not be read by lb1");
+
+  status = EdgeSetStatus();
+  status.set = 7;
+  status.error = "port 80 is in use";
+  Report("lb1", status);
+  EXPECT_EQ(Load().in_flight.missing, "lb1: port 80 is in use");
+  EXPECT_FALSE(Input(SignalSpec::Kind::kInFlight).at_least);
+
+  EdgeStatus silent;
+  silent.instance = 1;
+  silent.error = "no socket";
+  Report("lb1", silent);
+  EXPECT_EQ(Load().in_flight.missing, "the balancer of lb1 does not answer: no socket");
+}
+
+TEST_F(EdgeLoadTest, R1_2_HandlesOfAnotherControllerSayNothing) {
+  AddEdge("lb1");
+  EdgeSetStatus status = Status(3, 4, 0);
+  status.applied_epoch = Epoch(model().epoch.value() - 1);
+  Report("lb1", status);
+  EXPECT_EQ(Load().in_flight.missing, "not measured yet by lb1");
+  EXPECT_EQ(Load().in_flight.value, 7) << "these are our replicas";
+  status.servers[0].replica = ReplicaId(99);
+  Report("lb1", status);
+  EXPECT_EQ(Load().in_flight.value, 0) << "and one of these is not";
+  EXPECT_FALSE(Load().rate.missing.empty());
+}
+
+TEST_F(EdgeLoadTest, R4_RatesNeedTwoReadsOfOneProcess) {
+  AddEdge("lb1");
+  const auto count = [&](uint64_t total, uint64_t process) {
+    EdgeSetStatus status = Status(1, 1, 0);
+    status.requests_total = total;
+    status.finished_total = total - 2;
+    Report("lb1", status, process);
+  };
+  count(1000, 1);
+  EXPECT_THAT(Input(SignalSpec::Kind::kRate).unknown_reason,
+              HasSubstr("not counted for long enough yet by lb1"));
+  Pass(absl::Seconds(1));
+  count(1080, 1);
+  EXPECT_EQ(Input(SignalSpec::Kind::kRate).total, 80);
+  EXPECT_EQ(Load().arrived, 80);
+  Pass(absl::Seconds(1));
+  count(30, 2);
+  EXPECT_FALSE(Input(SignalSpec::Kind::kRate).total) << "a new process";
+  EXPECT_FALSE(Load().arrived);
+  Pass(absl::Seconds(1));
+  count(90, 2);
+  EXPECT_EQ(Input(SignalSpec::Kind::kRate).total, 60);
+  EXPECT_EQ(Load().finished, 140);
+}
+
+TEST_F(EdgeLoadTest, LatencyNeedsAQueueInTheBalancer) {
+  AddEdge("lb1");
+  Report("lb1", Status(3, 4, 2));
+  const SignalInput input = Input(SignalSpec::Kind::kLatency);
+  ASSERT_TRUE(input.load);
+  EXPECT_EQ(input.load->waiting, 2);
+  EXPECT_EQ(input.load->running, 7);
+  EXPECT_EQ(input.load->slots, 4);
+  EXPECT_FALSE(input.load->arrivals) << "one read";
+  service_->sets[0].maxconn = 0;
+  EXPECT_THAT(Input(SignalSpec::Kind::kLatency).unknown_reason, HasSubstr("no maxconn"));
+}
+
+TEST_F(EdgeLoadTest, NewsOfAnEdgeAreAReasonToDecide) {
+  AddEdge("lb1");
+  service_->input_changed = false;
+  Report("lb1", Status(0, 0, 0));
+  EXPECT_TRUE(service_->input_changed);
+  ServiceSpec spec = *service_->spec;
+  spec.autoscale->signals[0].kind = SignalSpec::Kind::kCpu;
+  service_->spec = std::make_shared<const ServiceSpec>(spec);
+  service_->input_changed = false;
+  Report("lb1", Status(0, 0, 0));
+  EXPECT_FALSE(service_->input_changed) << "it does not go by what edges say";
+}
+
+TEST_F(EdgeLoadTest, R4_2_ABacklogIsThatOfTheReplicas) {
+  model().replicas.at(first_).sample.emplace().backlog = 6;
+  model().replicas.at(first_).sampled = model().now;
+  const SignalInput input = Input(SignalSpec::Kind::kBacklog);
+  ASSERT_EQ(input.replicas.size(), 2U);
+  EXPECT_NE(input.replicas[0].used.has_value(), input.replicas[1].used.has_value());
+  EXPECT_EQ(input.replicas[0].used.value_or(0) + input.replicas[1].used.value_or(0), 6);
+}
+
+}  // namespace
+}  // namespace drover::controller
