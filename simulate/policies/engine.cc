@@ -36,6 +36,7 @@ class EnginePolicy : public Policy {
     }
     controller::DecideInput input;
     input.now = At(now.second);
+    input.wall = options_.nature.begin + absl::Seconds(now.second);
     input.spec = &options_.spec;
     input.current = desired_.value_or(now.current());
     input.ready = now.ready;
@@ -55,21 +56,25 @@ class EnginePolicy : public Policy {
     return std::any_of(options_.spec.signals.begin(), options_.spec.signals.end(), IsUtilization);
   }
 
-  static SignalInput Measured(const SignalSpec& signal, const Observation& now) {
+  SignalInput Measured(const SignalSpec& signal, const Observation& now) const {
     SignalInput measured;
     if (!IsUtilization(signal)) {
-      measured.total = static_cast<double>(now.waiting + now.running);
-      measured.load = controller::WaitingLoad{.waiting = static_cast<double>(now.waiting),
-                                              .running = static_cast<double>(now.running),
-                                              .arrivals = static_cast<double>(now.arrivals),
-                                              .completions = static_cast<double>(now.completions),
+      const auto& shares = options_.nature.queue_shares;
+      const auto named = shares.find(signal.queue);
+      const double share = named == shares.end() ? 1 : named->second;
+      const auto part = [share](int64_t jobs) { return share * static_cast<double>(jobs); };
+      measured.total = part(now.waiting + now.running);
+      measured.load = controller::WaitingLoad{.waiting = part(now.waiting),
+                                              .running = part(now.running),
+                                              .arrivals = part(now.arrivals),
+                                              .completions = part(now.completions),
                                               .oldest = std::nullopt};
       return measured;
     }
     constexpr double kReserved = 1000;
     controller::ReplicaUsage busy{
         .ready = true, .warming_up = false, .used = std::nullopt, .reserved = kReserved};
-    busy.used = *now.utilization * kReserved;
+    busy.used = *now.utilization * options_.nature.busy_usage * kReserved;
     measured.replicas.assign(static_cast<size_t>(now.ready), busy);
     measured.replicas.resize(
         static_cast<size_t>(now.current()),

@@ -3,12 +3,22 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <string>
 
+#include "absl/time/time.h"
 #include "controller/core/spec.h"
 #include "simulate/policy.h"
 
 namespace drover::simulate {
+
+// What a run has to know to feed a declaration's signals.
+struct ServiceNature {
+  double busy_usage = 1;  // CPU of a replica that is never idle, as a share of its reservation
+  std::map<std::string, double> queue_shares = {};  // of the jobs, by queue; one that is not named: all
+  absl::Time begin = absl::UnixEpoch();             // for schedules
+};
 
 struct EngineOptions {
   controller::AutoscaleSpec spec;
@@ -17,10 +27,11 @@ struct EngineOptions {
   // The initial count is a recommendation of second 0, as after a controller's start (R2.1); else the
   // windows begin empty.
   bool seeded = true;
+  ServiceNature nature = {};
 };
 
 // Asks the engine every `period_s`; between, the count stays. The signals of `spec` are fed with: cpu,
-// memory: the late mean utilization; all others: jobs waiting and running.
+// memory: the late mean utilization; all others: their share of the jobs waiting and running.
 std::unique_ptr<Policy> MakeEnginePolicy(EngineOptions options);
 
 // Our own policy, with a promised wait in seconds: evaluated every second.
