@@ -36,9 +36,12 @@ std::unique_ptr<Policy> MakeEnginePolicy(EngineOptions options);
 
 // Our own policy, with a promised wait in seconds: evaluated every second.
 EngineOptions DroverOptions(double max_wait_s);
-// The HPA (autoscaling/v2) with its defaults on utilization, `target` in percent.
+// The foreign families as `policy: hpa`, `keda` and `kpa` select them, with their defaults and without
+// memory of the initial count. The HPA on utilization, `target` in percent:
 EngineOptions HpaOptions(double target);
-// KEDA: queue length through the HPA, `target` jobs a replica.
+// KEDA on the length of the queue, `target` jobs a replica.
 EngineOptions KedaOptions(double target);
+// The KPA on concurrency, `target` jobs waiting and running a replica.
+EngineOptions KpaOptions(double target);
 
 }  // namespace drover::simulate
