@@ -18,10 +18,12 @@ class HistoryReader {
   explicit HistoryReader(const HistoryVisitor& visitor) : visitor_(visitor) {}
 
   void Take(const v1::HistoryRecord& record) {
-    if (record.has_evaluation()) {
+    if (record.has_begin()) {
+      since_ns_ = record.begin().since_ns();
+    } else if (record.has_evaluation()) {
       TakeEvaluation(record);
     } else if (record.has_mean()) {
-      visitor_.mean(record);
+      TakeMean(record);
     } else if (record.has_end()) {
       extent_ = HistoryExtent{.earliest = TimeOf(record.end().earliest_ns()),
                               .full_from = TimeOf(record.end().full_from_ns())};
@@ -32,6 +34,22 @@ class HistoryReader {
   const std::optional<HistoryExtent>& extent() const { return extent_; }
 
  private:
+  // The spec stands in the first mean that has it.
+  void TakeMean(const v1::HistoryRecord& record) {
+    if (record.mean().has_spec()) {
+      spec_ = record.mean().spec();
+    }
+    if (record.wall_ns() + record.mean().span_ns() <= since_ns_) {
+      return;
+    }
+    if (v1::HistoryRecord first = record; spec_) {
+      *first.mutable_mean()->mutable_spec() = *std::exchange(spec_, std::nullopt);
+      visitor_.mean(first);
+    } else {
+      visitor_.mean(record);
+    }
+  }
+
   void TakeEvaluation(const v1::HistoryRecord& record) {
     const auto decoded = decoder_.Decode(record);
     if (!decoded) {
@@ -47,12 +65,15 @@ class HistoryReader {
       visitor_.decision({.evaluation = decoded->evaluation,
                          .again = *again,
                          .equal = controller::DecisionSum(*again) == decoded->sum,
-                         .gap = gap});
+                         .gap = gap,
+                         .early = record.wall_ns() < since_ns_});
     }
     lost_ = false;
   }
 
   const HistoryVisitor& visitor_;
+  int64_t since_ns_ = 0;
+  std::optional<v1::AutoscaleSpec> spec_;  // of means that were not visited
   controller::HistoryDecoder decoder_;
   controller::Replayer replayer_;
   bool begun_ = false;

@@ -19,6 +19,7 @@ struct PastDecision {
   const controller::Decision& again;
   bool equal = false;  // to what was decided, in every byte
   bool gap = false;    // evaluations right before it were not kept, or are damaged
+  bool early = false;  // before the time asked for: replaying begins where the whole state was written
 };
 
 struct HistoryVisitor {
@@ -31,8 +32,7 @@ struct HistoryExtent {
   absl::Time full_from;  // full resolution from here on; InfiniteFuture: nowhere
 };
 
-// Visits what is kept of a service since `since` (RFC 3339, or how long ago), oldest first; the first may be
-// earlier than asked for, because replaying begins where the whole state was written. Errors: those of
+// Visits what is kept of a service since `since` (RFC 3339, or how long ago), oldest first. Errors: those of
 // Client::Stream; Unavailable when the answer ends too early.
 absl::StatusOr<HistoryExtent> ReadHistory(const Client& client, const std::string& stack,
                                           const std::string& service, const std::string& since,

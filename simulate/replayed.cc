@@ -31,6 +31,10 @@ void ReplayCount::Take(const controller::Decision& again, const controller::Deci
 Candidate::Candidate(std::string name, controller::AutoscaleSpec spec)
     : name_(std::move(name)), spec_(spec), what_if_(std::move(spec)) {}
 
+void Candidate::Prepare(const controller::Evaluation& evaluation, const controller::Decision& live) {
+  what_if_.Next(evaluation, live);
+}
+
 void Candidate::Take(const controller::Evaluation& evaluation, const controller::Decision& live, bool gap) {
   if (evaluation.spec != looked_at_) {
     looked_at_ = evaluation.spec;

@@ -50,6 +50,9 @@ class Candidate {
 
   void Take(const controller::Evaluation& evaluation, const controller::Decision& live, bool gap);
 
+  // The same before the time that counts, so that its memory is not empty then.
+  void Prepare(const controller::Evaluation& evaluation, const controller::Decision& live);
+
   const std::string& name() const { return name_; }
 
   const Replayed& result() const { return count_.result(); }

@@ -52,6 +52,12 @@ void TakeSpec(std::shared_ptr<const AutoscaleSpec> spec, PastRead& read) {
 
 void TakeDecision(const PastDecision& decision, PastRead& read) {
   const controller::Evaluation& evaluation = decision.evaluation;
+  if (decision.early) {
+    for (simulate::Candidate& candidate : read.candidates) {
+      candidate.Prepare(evaluation, decision.again);
+    }
+    return;
+  }
   const controller::Decision* then = evaluation.decision.get();
   read.live.Take(decision.again, then, decision.equal, decision.gap);
   read.past.Add(evaluation, then == nullptr ? decision.again.desired : then->desired);

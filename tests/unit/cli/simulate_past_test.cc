@@ -106,7 +106,9 @@ class RecordedQueue {
 class SimulatePastTest : public testing::Test {
  protected:
   void Serve(const std::vector<v1::HistoryRecord>& records) {
-    std::vector<const google::protobuf::Message*> messages;
+    v1::HistoryRecord begin;
+    begin.mutable_begin()->set_since_ns(absl::ToUnixNanos(since_));
+    std::vector<const google::protobuf::Message*> messages = {&begin};
     for (const v1::HistoryRecord& record : records) {
       messages.push_back(&record);
     }
@@ -133,6 +135,7 @@ class SimulatePastTest : public testing::Test {
     return {code, out.str(), err.str()};
   }
 
+  absl::Time since_ = kBegin;
   FakeController fake_;
 };
 
@@ -145,6 +148,20 @@ TEST_F(SimulatePastTest, WithoutAPolicyEveryDecisionIsMadeAgain) {
             "2023-11-14 22:23:19 UTC\n"
             "all equal the recorded ones in every byte\n");
   EXPECT_EQ(fake_.requests()[0].call, std::string(kHistory) + "?since=7d");
+}
+
+TEST_F(SimulatePastTest, WhatIsReadOnlyToBeginIsNotCounted) {
+  since_ = kBegin + absl::Seconds(100);
+  Serve(RecordedQueue().Pass(600));
+  const std::string file =
+      Written("few.yaml", "min: 1\nmax: 3\nsignals:\n  - {queue: thumbs, per_replica: 2}\n");
+  const Outcome outcome = Simulate({"--policy", file, "-o", "json"});
+  ASSERT_EQ(outcome.code, kOk) << outcome.err;
+  const auto all = nlohmann::json::parse(outcome.out);
+  for (const size_t policy : {1, 2}) {
+    EXPECT_EQ(all[policy]["replayed"]["decisions"], 500) << policy;
+    EXPECT_EQ(all[policy]["replayed"]["from"], "2023-11-14T22:15:00+00:00");
+  }
 }
 
 TEST_F(SimulatePastTest, ADecisionThatComesOutOtherwiseIsNamed) {
