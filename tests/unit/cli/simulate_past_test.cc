@@ -49,7 +49,7 @@ class RecordedQueue {
     controller::HistoryEncoder encoder;
     std::vector<v1::HistoryRecord> records;
     for (int64_t second = 0; second < seconds; ++second) {
-      records.push_back(encoder.Encode(Next(second)));
+      records.push_back(*encoder.Encode(Next(second)));
     }
     return records;
   }
