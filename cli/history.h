@@ -1,8 +1,9 @@
-// The recorded decisions of a service, read from a controller: what `simulate --from` replays.
+// The recorded decisions of a service, read from a controller and made again: what `simulate --from` works
+// on.
 #pragma once
 
+#include <functional>
 #include <string>
-#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -12,19 +13,29 @@
 
 namespace drover::cli {
 
-struct ServiceHistory {
-  // Oldest first, inputs complete. Replay(evaluations) makes the decisions again; the first may be
-  // earlier than asked for, because replaying begins where the whole state was written.
-  std::vector<controller::Evaluation> evaluations;
-  // Of each evaluation: CRC-32 of the decision that was made (DecisionSum).
-  std::vector<uint32_t> sums;
-  std::vector<v1::HistoryRecord> means;  // HistoryMean, of the time before full resolution
-  absl::Time full_from;                  // InfiniteFuture: nowhere
+// One recorded evaluation and its decision made again.
+struct PastDecision {
+  const controller::Evaluation& evaluation;  // inputs complete
+  const controller::Decision& again;
+  bool equal = false;  // to what was decided, in every byte
+  bool gap = false;    // evaluations right before it were not kept, or are damaged
+  bool early = false;  // before the time asked for: replaying begins where the whole state was written
 };
 
-// `since`: RFC 3339, or how long ago. Errors: those of Client::Stream; Unavailable when the answer ends
-// too early.
-absl::StatusOr<ServiceHistory> ReadHistory(const Client& client, const std::string& stack,
-                                           const std::string& service, const std::string& since);
+struct HistoryVisitor {
+  std::function<void(const PastDecision&)> decision;
+  std::function<void(const v1::HistoryRecord&)> mean;  // HistoryMean, of the time before full resolution
+};
+
+struct HistoryExtent {
+  absl::Time earliest;   // of anything kept; InfiniteFuture: nothing is
+  absl::Time full_from;  // full resolution from here on; InfiniteFuture: nowhere
+};
+
+// Visits what is kept of a service since `since` (RFC 3339, or how long ago), oldest first. Errors: those of
+// Client::Stream; Unavailable when the answer ends too early.
+absl::StatusOr<HistoryExtent> ReadHistory(const Client& client, const std::string& stack,
+                                          const std::string& service, const std::string& since,
+                                          const HistoryVisitor& visitor);
 
 }  // namespace drover::cli

@@ -129,7 +129,7 @@ absl::Status Run(const Config& config, const sigset_t& stop_signals) {
   loop_options.events_kept = config.events_kept;
   loop_options.send = [&agents](Order order) { agents->Send(std::move(order)); };
   loop_options.record = [&history](std::vector<HistoryItem> items, std::vector<EventRecord> events) {
-    history.Record(std::move(items), std::move(events));
+    return history.Record(std::move(items), std::move(events));
   };
   // Destroyed before `agents`: what it still carries out needs them.
   Loop loop(std::move(loop_options), &store, std::move(opened), RandomSeed());

@@ -33,9 +33,10 @@ ModelOptions ModelOptionsOf(const Workload& workload, const Setting& setting) {
           .startup_high_s = setting.startup_high_s,
           .min = setting.min,
           .max = setting.max,
-          .initial = std::clamp(workload.demand.At(0), setting.min, setting.max),
+          .initial = std::clamp(setting.initial.value_or(workload.demand.At(0)), setting.min, setting.max),
           .seconds = workload.seconds,
           .fails = setting.failing_starts,
+          .utilization = setting.utilization,
           .progress = {}};
 }
 
@@ -102,7 +103,8 @@ absl::StatusOr<Result> Simulate(const std::shared_ptr<const Workload>& workload,
     if (policy.spec) {
       options.min = policy.spec->min;
       options.max = policy.spec->max;
-      options.initial = std::clamp(options.initial, options.min, options.max);
+      options.initial =
+          std::clamp(setting.initial.value_or(workload->demand.At(0)), options.min, options.max);
     }
     ASSIGN_OR_RETURN(const std::unique_ptr<Policy> made,
                      MakePolicy(policy, {.initial = options.initial,
@@ -112,7 +114,8 @@ absl::StatusOr<Result> Simulate(const std::shared_ptr<const Workload>& workload,
                                          .job_s = workload->params.job_s(),
                                          .startup_s = setting.mean_startup_s(),
                                          .ahead_s = AheadSeconds(setting),
-                                         .demand = &workload->demand}));
+                                         .demand = &workload->demand,
+                                         .nature = setting.nature}));
     options.progress = [&](int64_t second) { progress(second, workload->seconds); };
     Prng startups = workload->startups;
     auto run = std::make_shared<Run>(RunModel(workload->jobs, options, startups, *made));

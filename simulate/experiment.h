@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "simulate/figures.h"
 #include "simulate/policies/registry.h"
+#include "simulate/replayed.h"
 #include "simulate/staffing.h"
 #include "simulate/trace.h"
 
@@ -23,9 +24,12 @@ struct Setting {
   int64_t min = 1;
   int64_t max = 2000;
   JobLength job_length = JobLength::kExponential;
-  double failing_starts = 0;        // share in [0, 1)
-  bool job_length_doubles = false;  // for jobs that arrive in the second half
-  double spike = 1;                 // counts times this in the 30 minutes after the half
+  double failing_starts = 0;            // share in [0, 1)
+  bool job_length_doubles = false;      // for jobs that arrive in the second half
+  double spike = 1;                     // counts times this in the 30 minutes after the half
+  std::optional<int64_t> initial = {};  // replicas ready at the start; absent: what the first window needs
+  UtilizationWindow utilization = {};
+  ServiceNature nature = {};
 
   double mean_startup_s() const { return (startup_low_s + startup_high_s) / 2; }
 };
@@ -51,6 +55,8 @@ struct Result {
   Figures figures;
   double rate_oracle_hours = 0;
   double clairvoyant_hours = 0;
+  // On the own past: what came of its recorded decisions made again.
+  std::optional<Replayed> replayed;
   // Of each second; kept only when asked for.
   std::shared_ptr<const Run> run;
   std::shared_ptr<const Workload> workload;

@@ -138,7 +138,7 @@ std::string SummaryTable(const std::vector<Summary>& summaries, const std::strin
 
 }  // namespace
 
-std::string ToHtml(const std::vector<Result>& results) {
+std::string ToHtml(const std::vector<Result>& results, const std::vector<std::string>& notes) {
   const std::vector<Summary> summaries = Summarise(results);
   std::vector<std::string> traces;
   for (const Summary& summary : summaries) {
@@ -147,6 +147,9 @@ std::string ToHtml(const std::vector<Result>& results) {
     }
   }
   std::string out = kHead;
+  for (const std::string& note : notes) {
+    absl::StrAppend(&out, "<p>", Escaped(note), "</p>\n");
+  }
   for (const std::string& trace : traces) {
     absl::StrAppend(&out, "<h2>", Escaped(trace), "</h2>\n", SummaryTable(summaries, trace),
                     Front(summaries, trace));

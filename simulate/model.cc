@@ -14,16 +14,15 @@ namespace {
 
 // How long a run goes on after its trace when the policy leaves jobs waiting for ever.
 constexpr int64_t kPatienceSeconds = 86400;
-constexpr int64_t kUtilizationMean = 30;
-// Ticks: the newest sample used is the state at the end of the second that began 15 s ago.
-constexpr int64_t kUtilizationDelay = 14;
 
 // Mean of the last samples, as late as a monitoring pipeline is.
 class LateMean {
  public:
+  explicit LateMean(const UtilizationWindow& window) : mean_(window.mean_s), delay_(window.late_s - 1) {}
+
   void Add(std::optional<double> sample) {
     samples_.push_back(sample);
-    if (samples_.size() > kUtilizationMean + kUtilizationDelay) {
+    if (static_cast<int64_t>(samples_.size()) > mean_ + delay_) {
       samples_.pop_front();
     }
   }
@@ -31,7 +30,7 @@ class LateMean {
   std::optional<double> Get() const {
     double sum = 0;
     int64_t count = 0;
-    const int64_t old = static_cast<int64_t>(samples_.size()) - kUtilizationDelay;
+    const int64_t old = static_cast<int64_t>(samples_.size()) - delay_;
     for (int64_t i = 0; i < old; ++i) {
       if (const std::optional<double>& sample = samples_[static_cast<size_t>(i)]) {
         sum += *sample;
@@ -42,6 +41,8 @@ class LateMean {
   }
 
  private:
+  int64_t mean_;
+  int64_t delay_;                              // ticks: a state is that of the end of the second before
   std::deque<std::optional<double>> samples_;  // one a second, oldest first
 };
 
@@ -52,7 +53,8 @@ class Model {
         options_(options),
         startups_(startups),
         failures_(startups.Split("failures")),
-        policy_(policy) {
+        policy_(policy),
+        utilization_(options.utilization) {
     run_.wait_s.resize(jobs.arrival_s.size());
     for (int64_t i = 0; i < options.initial; ++i) {
       idle_.push_back({.at = 0, .id = NewReplica(0)});

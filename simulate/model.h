@@ -13,14 +13,21 @@
 
 namespace drover::simulate {
 
+// How utilization is measured.
+struct UtilizationWindow {
+  int64_t mean_s = 30;  // over so many seconds, >= 1
+  int64_t late_s = 15;  // the newest of them began so long ago, >= 1
+};
+
 struct ModelOptions {
   double startup_low_s = 5;  // uniform between these
   double startup_high_s = 15;
   int64_t min = 1;
   int64_t max = 2000;
-  int64_t initial = 1;                    // replicas ready at the start
-  int64_t seconds = 0;                    // of the trace; the run goes on until every job has started
-  double fails = 0;                       // share of starts that end without a replica, in [0, 1)
+  int64_t initial = 1;  // replicas ready at the start
+  int64_t seconds = 0;  // of the trace; the run goes on until every job has started
+  double fails = 0;     // share of starts that end without a replica, in [0, 1)
+  UtilizationWindow utilization = {};
   std::function<void(int64_t)> progress;  // called with the second, every simulated hour; may be empty
 };
 

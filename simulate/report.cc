@@ -5,6 +5,30 @@
 namespace drover::simulate {
 namespace {
 
+std::string TimeText(absl::Time time) {
+  return absl::FormatTime(absl::RFC3339_full, time, absl::UTCTimeZone());
+}
+
+nlohmann::ordered_json ToObject(const Replayed& replayed) {
+  nlohmann::ordered_json object = {
+      {"from", TimeText(replayed.from)}, {"to", TimeText(replayed.to)},
+      {"decisions", replayed.decisions}, {"equal", replayed.equal},
+      {"first_other", nullptr},          {"gaps", nlohmann::ordered_json::array()},
+      {"changes", replayed.changes},     {"replica_hours", replayed.replica_hours},
+  };
+  if (const auto& other = replayed.first_other) {
+    object["first_other"] = {
+        {"id", other->id}, {"at", TimeText(other->at)}, {"then", nullptr}, {"again", other->again}};
+    if (other->then) {
+      object["first_other"]["then"] = *other->then;
+    }
+  }
+  for (const absl::Time gap : replayed.gaps) {
+    object["gaps"].push_back(TimeText(gap));
+  }
+  return object;
+}
+
 nlohmann::ordered_json ToObject(const Result& result) {
   const Figures& f = result.figures;
   nlohmann::ordered_json object = {
@@ -37,15 +61,27 @@ nlohmann::ordered_json ToObject(const Result& result) {
   if (result.target) {
     object["target"] = *result.target;
   }
+  if (result.replayed) {
+    object["replayed"] = ToObject(*result.replayed);
+  }
   return object;
 }
 
 }  // namespace
 
-std::string ToJson(const std::vector<Result>& results) {
+std::string ToJson(const std::string& trace, const std::string& policy, const Replayed& replayed) {
+  const nlohmann::ordered_json object = {
+      {"trace", trace}, {"policy", policy}, {"replayed", ToObject(replayed)}};
+  return nlohmann::ordered_json::array({object}).dump(2) + "\n";
+}
+
+std::string ToJson(const std::vector<Result>& results, const std::vector<std::string>& assumptions) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const Result& result : results) {
     all.push_back(ToObject(result));
+    if (!assumptions.empty()) {
+      all.back()["assumptions"] = assumptions;
+    }
   }
   return all.dump(2) + "\n";
 }

@@ -29,11 +29,14 @@ std::vector<Summary> Summarise(const std::vector<Result>& results);
 std::vector<std::string> SummaryTitles();
 std::vector<std::vector<std::string>> SummaryRows(const std::vector<Summary>& summaries);
 
-// An array with one object per result.
-std::string ToJson(const std::vector<Result>& results);
+// An array with one object per result. `assumptions`: for people, in each of them where there are any.
+std::string ToJson(const std::vector<Result>& results, const std::vector<std::string>& assumptions = {});
+
+// The same for decisions that were only made again: `trace`, `policy` and `replayed`.
+std::string ToJson(const std::string& trace, const std::string& policy, const Replayed& replayed);
 
 // One self-contained page: for each trace the table, the front of cost against lateness, and for each
-// result of the first seed that kept its run load, supply, demand and waits over time.
-std::string ToHtml(const std::vector<Result>& results);
+// result of the first seed that kept its run load, supply, demand and waits over time. `notes` stand above.
+std::string ToHtml(const std::vector<Result>& results, const std::vector<std::string>& notes = {});
 
 }  // namespace drover::simulate

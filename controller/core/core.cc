@@ -94,6 +94,8 @@ class Core::Impl {
 
   void Handle(const PushMetric& metric) { replies_.push_back(probes_.Push(metric)); }
 
+  void Handle(const HistoryBegins&) { ++model_.history_begun; }
+
   void Handle(const StoreHealth& health) {
     if (health.writable == model_.store_writable) {
       return;

@@ -279,7 +279,14 @@ struct StoreHealth {
   std::string error;
 };
 
-using Event = std::variant<Tick, NodeConnected, NodeDisconnected, NodeReport, NeedFull, ApplyStack,
-                           RemoveStack, ScaleService, PauseService, ResumeService, PushMetric, StoreHealth>;
+// The history begins anew, or has lost something: the next evaluation of each service is recorded with all
+// that the engine remembers.
+struct HistoryBegins {
+  Instant now;
+};
+
+using Event =
+    std::variant<Tick, NodeConnected, NodeDisconnected, NodeReport, NeedFull, ApplyStack, RemoveStack,
+                 ScaleService, PauseService, ResumeService, PushMetric, StoreHealth, HistoryBegins>;
 
 }  // namespace drover::controller

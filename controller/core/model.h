@@ -75,6 +75,15 @@ struct Service {
   std::shared_ptr<const Decision> last_change;  // last that changed the count
   std::vector<std::string> recorded_blocked;    // what the history knows to be in the way
   std::optional<Instant> evaluated;             // last call of Decide
+
+  // The last evaluation that was recorded with the engine's memory.
+  struct RecordedWhole {
+    uint64_t begun = 0;  // Model::history_begun then
+    Instant at;
+    std::shared_ptr<const ServiceSpec> spec;
+  };
+
+  RecordedWhole recorded_whole;
   bool input_changed = true;
   std::optional<Instant> decide_due;
   std::vector<Duration> startups;  // from assigned to ready, since the last call; of the present revision
@@ -310,6 +319,8 @@ class Model {
 
   void Tell(News news);
   void TellReplica(const Replica& replica, std::string reason, std::string message, bool warning = false);
+
+  uint64_t history_begun = 1;  // how often (HistoryBegins)
 
   void Record(HistoryItem item) { history_.push_back(std::move(item)); }
 

@@ -85,6 +85,16 @@ void TakeOver(Model& model, Service& service, DecideResult result) {
   model.ShowService(service.key, /*soft=*/!news);
 }
 
+// Whether replaying shall be able to begin at this evaluation: its record takes a copy of the memory.
+bool IsRecordedWhole(const Model& model, Service& service) {
+  Service::RecordedWhole& last = service.recorded_whole;
+  if (last.begun == model.history_begun && last.spec == service.spec && model.now - last.at < kWholeEvery) {
+    return false;
+  }
+  last = {.begun = model.history_begun, .at = model.now, .spec = service.spec};
+  return true;
+}
+
 }  // namespace
 
 int64_t ClampCount(const ServiceSpec& spec, int64_t count) {
@@ -112,7 +122,9 @@ void ReviewDesired(Model& model, const Probes& probes, Service& service) {
   DecideInput input = MakeInput(model, probes, service, &next_change);
   service.startups.clear();
   Evaluation evaluation;
-  evaluation.before = service.history;
+  if (IsRecordedWhole(model, service)) {
+    evaluation.before = service.history;
+  }
   DecideResult result = Decide(input, std::move(service.history));
   evaluation.id = result.decision.id = model.NextDecisionId();
   TakeOver(model, service, std::move(result));

@@ -30,8 +30,8 @@ class HistoryLog {
   virtual ~HistoryLog() = default;
 
   // Takes what one round of the core came to. Never blocks and never fails: what cannot be kept is
-  // dropped and counted.
-  virtual void Record(std::vector<HistoryItem> items, std::vector<EventRecord> events) = 0;
+  // dropped and counted. True: the core is to be told HistoryBegins before its next round.
+  virtual bool Record(std::vector<HistoryItem> items, std::vector<EventRecord> events) = 0;
 
   // Records about `service` up to `to`, oldest first, begun so early that whatever was in force at
   // `from` can be made out. May block on the disk. Errors: ResourceExhausted while too many read.

@@ -218,8 +218,9 @@ class Loop::Impl {
     for (Order& order : ready.orders) {
       options_.send(std::move(order));
     }
-    if (options_.record && !(ready.history.empty() && ready.events.empty())) {
-      options_.record(std::move(ready.history), ready.events);
+    if (options_.record && !(ready.history.empty() && ready.events.empty()) &&
+        options_.record(std::move(ready.history), ready.events)) {
+      core_.Step(HistoryBegins{.now = Now()});
     }
     Publish(std::move(ready.view), std::move(ready.events));
     Answer(std::move(ready.replies));

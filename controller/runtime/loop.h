@@ -35,7 +35,7 @@ class Loop {
     // Called on the loop's thread with every order once its record is durable.
     std::function<void(Order)> send;
     // Called on the loop's thread with what is for the history; must not block. May be absent.
-    std::function<void(std::vector<HistoryItem>, std::vector<EventRecord>)> record = nullptr;
+    std::function<bool(std::vector<HistoryItem>, std::vector<EventRecord>)> record = nullptr;
   };
 
   // `opened` is what the store held; the store outlives the loop.

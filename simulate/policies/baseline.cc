@@ -26,6 +26,18 @@ class MaxOfWindow : public Policy {
   std::deque<std::pair<int64_t, int64_t>> falling_;  // second and demand; larger ones first
 };
 
+class Recorded : public Policy {
+ public:
+  explicit Recorded(std::vector<int64_t> counts) : counts_(std::move(counts)) {}
+
+  int64_t Desired(const Observation& now) override {
+    return counts_[std::min(static_cast<size_t>(now.second), counts_.size() - 1)];
+  }
+
+ private:
+  std::vector<int64_t> counts_;  // at least one
+};
+
 class RateOracle : public Policy {
  public:
   RateOracle(Demand demand, int64_t ahead_s) : demand_(std::move(demand)), ahead_s_(ahead_s) {}
@@ -46,6 +58,10 @@ class RateOracle : public Policy {
 }  // namespace
 
 std::unique_ptr<Policy> MakeMaxOfWindow(int64_t window_s) { return std::make_unique<MaxOfWindow>(window_s); }
+
+std::unique_ptr<Policy> MakeRecorded(std::vector<int64_t> counts) {
+  return std::make_unique<Recorded>(std::move(counts));
+}
 
 std::unique_ptr<Policy> MakeRateOracle(Demand demand, int64_t ahead_s) {
   return std::make_unique<RateOracle>(std::move(demand), ahead_s);

@@ -5,11 +5,13 @@
 #include <utility>
 
 #include "controller/core/autoscale/decide.h"
+#include "controller/core/autoscale/families.h"
+#include "controller/core/autoscale/hpa.h"
 
 namespace drover::simulate {
 namespace {
 
-using controller::AutoscaleSpec;
+using Family = controller::AutoscaleSpec::Policy;
 using controller::SignalInput;
 using controller::SignalSpec;
 
@@ -41,6 +43,11 @@ class EnginePolicy : public Policy {
   explicit EnginePolicy(EngineOptions options) : options_(std::move(options)) {
     history_.count_at_start = options_.initial;
     history_.since = options_.seeded ? At(0) : At(-kLongAgoSeconds);
+    if (!options_.seeded) {
+      // Neither the first pass nor the first tick takes what it finds for a recommendation.
+      history_.last_pass = At(-kLongAgoSeconds);
+      history_.kpa.emplace();
+    }
   }
 
   int64_t Desired(const Observation& now) override {
@@ -53,6 +60,7 @@ class EnginePolicy : public Policy {
     }
     controller::DecideInput input;
     input.now = At(now.second);
+    input.wall = options_.nature.begin + absl::Seconds(now.second);
     input.spec = &options_.spec;
     input.current = desired_.value_or(now.current());
     input.ready = now.ready;
@@ -92,23 +100,31 @@ class EnginePolicy : public Policy {
       return measured;
     }
     if (!IsUtilization(signal)) {
-      measured.total = static_cast<double>(now.waiting + now.running);
-      measured.load = controller::WaitingLoad{.waiting = static_cast<double>(now.waiting),
-                                              .running = static_cast<double>(now.running),
-                                              .arrivals = static_cast<double>(now.arrivals),
-                                              .completions = static_cast<double>(now.completions),
+      const auto& shares = options_.nature.queue_shares;
+      const auto named = shares.find(signal.queue);
+      const double share = named == shares.end() ? 1 : named->second;
+      const auto part = [share](int64_t jobs) { return share * static_cast<double>(jobs); };
+      measured.total = part(now.waiting + now.running);
+      measured.load = controller::WaitingLoad{.waiting = part(now.waiting),
+                                              .running = part(now.running),
+                                              .arrivals = part(now.arrivals),
+                                              .completions = part(now.completions),
                                               .oldest = std::nullopt,
                                               .slots = 1};
       return measured;
     }
     constexpr double kReserved = 1000;
-    controller::ReplicaUsage busy{
-        .ready = true, .warming_up = false, .used = std::nullopt, .reserved = kReserved};
-    busy.used = *now.utilization * kReserved;
+    controller::ReplicaUsage busy;
+    busy.ready = true;
+    busy.used = *now.utilization * options_.nature.busy_usage * kReserved;
+    busy.reserved = kReserved;
+    busy.status.ready = true;
+    busy.status.started_ago = absl::Seconds(kLongAgoSeconds);
+    controller::ReplicaUsage starting;
+    starting.reserved = kReserved;
+    starting.status.phase = controller::ReplicaPhase::kPending;
     measured.replicas.assign(static_cast<size_t>(now.ready), busy);
-    measured.replicas.resize(
-        static_cast<size_t>(now.current()),
-        {.ready = false, .warming_up = false, .used = std::nullopt, .reserved = kReserved});
+    measured.replicas.resize(static_cast<size_t>(now.current()), starting);
     return measured;
   }
 
@@ -120,23 +136,24 @@ class EnginePolicy : public Policy {
   double rate_ = 0;
 };
 
-AutoscaleSpec HpaRules() {
-  using Unit = controller::RatePolicy::Unit;
-  const Duration period = absl::Seconds(15);
-  AutoscaleSpec spec;
-  spec.max = 2000;
-  spec.up.policies = {{.unit = Unit::kPercent, .amount = 100, .period = period},
-                      {.unit = Unit::kReplicas, .amount = 4, .period = period}};
-  spec.down.stabilization = absl::Seconds(300);
-  spec.down.policies = {{.unit = Unit::kPercent, .amount = 100, .period = period}};
-  return spec;
-}
-
 SignalSpec Signal(SignalSpec::Kind kind, double target) {
   SignalSpec signal;
   signal.kind = kind;
   signal.target = target;
   return signal;
+}
+
+// With the rules that the family has when none are written.
+EngineOptions FamilyOptions(Family family, const SignalSpec& signal) {
+  EngineOptions options;
+  options.seeded = false;
+  options.spec.policy = family;
+  options.spec.max = 2000;
+  options.spec.signals = {signal};
+  const bool hpa = family != Family::kKpa;
+  options.spec.up = hpa ? controller::HpaDefaultUp() : controller::ScalingRules();
+  options.spec.down = hpa ? controller::HpaDefaultDown() : controller::ScalingRules();
+  return options;
 }
 
 }  // namespace
@@ -155,15 +172,17 @@ EngineOptions DroverOptions(double max_wait_s) {
 }
 
 EngineOptions HpaOptions(double target) {
-  EngineOptions options{.spec = HpaRules(), .period_s = 15, .initial = 1, .seeded = false};
-  options.spec.signals = {Signal(SignalSpec::Kind::kCpu, target)};
+  EngineOptions options = FamilyOptions(Family::kHpa, Signal(SignalSpec::Kind::kCpu, target));
+  options.period_s = absl::ToInt64Seconds(controller::kHpaSync);
   return options;
 }
 
 EngineOptions KedaOptions(double target) {
-  EngineOptions options{.spec = HpaRules(), .period_s = 15, .initial = 1, .seeded = false};
-  options.spec.signals = {Signal(SignalSpec::Kind::kQueue, target)};
-  return options;
+  return FamilyOptions(Family::kKeda, Signal(SignalSpec::Kind::kQueue, target));
+}
+
+EngineOptions KpaOptions(double target) {
+  return FamilyOptions(Family::kKpa, Signal(SignalSpec::Kind::kInFlight, target));
 }
 
 }  // namespace drover::simulate

@@ -8,7 +8,6 @@
 #include "simulate/policies/alarms.h"
 #include "simulate/policies/baseline.h"
 #include "simulate/policies/engine.h"
-#include "simulate/policies/kpa.h"
 
 namespace drover::simulate {
 namespace {
@@ -17,6 +16,7 @@ EngineOptions InSetting(EngineOptions options, const PolicyContext& context) {
   options.spec.min = context.min;
   options.spec.max = context.max;
   options.initial = context.initial;
+  options.nature = context.nature;
   return options;
 }
 
@@ -79,7 +79,7 @@ absl::StatusOr<std::unique_ptr<Policy>> MakePolicy(const PolicyChoice& choice, c
     return MakeEnginePolicy(AsPeer(KedaOptions(target), choice, context));
   }
   if (name == "kpa") {
-    return MakeKpa({.target = target / 100, .initial = context.initial, .seeded = choice.seeded});
+    return MakeEnginePolicy(AsPeer(KpaOptions(target / 100), choice, context));
   }
   if (name == "target-tracking") {
     return MakeTargetTracking(target);

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "controller/core/spec.h"
+#include "simulate/policies/engine.h"
 #include "simulate/policy.h"
 #include "simulate/staffing.h"
 
@@ -27,6 +28,7 @@ struct PolicyContext {
   double startup_s = 0;
   int64_t ahead_s = 0;
   const Demand* demand = nullptr;
+  ServiceNature nature = {};
 };
 
 struct PolicyChoice {

@@ -14,6 +14,7 @@
 #include "controller/core/autoscale/rate.h"
 #include "controller/core/autoscale/replica_average.h"
 #include "controller/core/autoscale/schedule.h"
+#include "controller/core/autoscale/signal_name.h"
 #include "controller/core/autoscale/sources.h"
 #include "controller/core/autoscale/stabilize.h"
 #include "controller/core/autoscale/steps.h"
@@ -186,7 +187,7 @@ std::string UnitOf(const SignalSpec& signal) {
 SignalDecision Explained(const SignalSpec& signal, const SignalInput& measured, const Wish& wish) {
   const SignalWords words = WordsOf(signal.kind);
   SignalDecision decision;
-  decision.name = signal.queue.empty() ? words.name : absl::StrCat(words.name, " ", signal.queue);
+  decision.name = SignalName(signal);
   decision.value = wish.value;
   decision.unknown_reason = wish.unknown_reason;
   decision.target = TargetOf(signal);
@@ -475,6 +476,11 @@ std::optional<Instant> ScheduleDue(const DecideInput& input) {
 }
 
 }  // namespace
+
+std::string SignalName(const SignalSpec& signal) {
+  const char* kind = WordsOf(signal.kind).name;
+  return signal.queue.empty() ? kind : absl::StrCat(kind, " ", signal.queue);
+}
 
 DecideResult Decide(const DecideInput& measured, ScalingHistory history) {
   DROVER_CHECK(measured.spec != nullptr);

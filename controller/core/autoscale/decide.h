@@ -80,7 +80,7 @@ struct ScalingHistory {
   std::deque<ScaleChange> changes;             // oldest first
   std::optional<Instant> last_work;            // when a queue signal last had work (idle to zero)
   std::vector<FailedReads> failed_reads = {};  // by signal, while a fallback is declared
-  // `policy: hpa` and `keda`: when the last pass was; absent: none yet.
+  // `policy: hpa`, `keda`, `kpa`: when the last pass or tick was; absent: none yet.
   std::optional<Instant> last_pass = {};
   // `policy: kpa`.
   std::optional<KpaState> kpa = {};

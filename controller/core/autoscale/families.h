@@ -41,11 +41,11 @@ FamilyAnswer AnswerAsHpaAboveZero(const FamilyInput& family, ScalingHistory& his
 // KEDA: activation at every evaluation, between min (at least 1) and max the HPA.
 FamilyAnswer AnswerAsKeda(const FamilyInput& family, ScalingHistory& history, Decision& decision);
 
-// KPA: the wishes are KpaWish's; zero after a grace.
+// KPA: the wishes are KpaWish's, a tick every 2 s; zero after a grace.
 FamilyAnswer AnswerAsKpa(const FamilyInput& family, ScalingHistory& history, Decision& decision);
 
-// What the panic and stable windows ask for, for one shared value of `target` a replica. An unknown value
-// is no wish: the count stays.
+// What the panic and stable windows ask for, for one shared value of `target` a replica. Every value enters
+// the windows; between ticks, and of an unknown one, the count stays.
 Wish KpaWish(const SignalInput& measured, double target, const DecideInput& input, ScalingHistory& history);
 
 }  // namespace drover::controller

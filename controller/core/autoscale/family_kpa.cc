@@ -22,6 +22,11 @@ Duration PanicWindow(const KpaConfig& config) {
   return absl::Seconds(std::max(1.0, std::round(absl::ToDoubleSeconds(config.stable_window) / 10)));
 }
 
+// From nothing at once, as upstream, where the first request wakes the autoscaler.
+bool TickIsDue(const DecideInput& input, const ScalingHistory& history) {
+  return input.current == 0 || !history.last_pass || input.now - *history.last_pass >= kKpaTick;
+}
+
 }  // namespace
 
 Wish KpaWish(const SignalInput& measured, double target, const DecideInput& input, ScalingHistory& history) {
@@ -33,6 +38,13 @@ Wish KpaWish(const SignalInput& measured, double target, const DecideInput& inpu
     return UnknownWish(measured.unknown_reason.empty() ? "no sample" : measured.unknown_reason);
   }
   history.kpa_values.Record(input.now, *measured.total, config.stable_window);
+  if (!TickIsDue(input, history)) {
+    Wish wish;
+    wish.value = measured.total;
+    wish.raw = wish.wish = input.current;
+    wish.formula = absl::StrCat("recorded; ", input.current, " until the next tick");
+    return wish;
+  }
   const double stable = history.kpa_values.Average(input.now, config.stable_window).value_or(0);
   const double panic = history.kpa_values.Average(input.now, PanicWindow(config)).value_or(0);
   const KpaResult result = KpaScale(config, KpaSample{.ready = input.ready, .stable = stable, .panic = panic},
@@ -60,6 +72,11 @@ FamilyAnswer AnswerAsKpa(const FamilyInput& family, ScalingHistory& history, Dec
     answer.steps.Because("SignalUnknown");
     return answer;
   }
+  if (!TickIsDue(input, history)) {
+    answer.due = *history.last_pass + kKpaTick;
+    return answer;
+  }
+  history.last_pass = input.now;
   if (family.wish > 0) {
     history.zero_since.reset();
     return answer;

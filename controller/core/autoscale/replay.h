@@ -14,13 +14,17 @@
 
 namespace drover::controller {
 
+// So much of a service is lost at most when a record is damaged.
+constexpr Duration kWholeEvery = absl::Minutes(5);
+
 // One call of Decide. `input.spec` points into `spec`.
 struct Evaluation {
   uint64_t id = 0;  // of the decision
   DecideInput input;
   std::shared_ptr<const AutoscaleSpec> spec;
-  // What the engine remembered before. The core always gives it; where it is absent, replaying goes on
-  // from the evaluation before this one.
+  // What the engine remembered before. The core gives it with the first evaluation under a spec, after
+  // HistoryBegins, and every kWholeEvery; where it is absent, replaying goes on from the evaluation before
+  // this one.
   std::optional<ScalingHistory> before;
   std::shared_ptr<const Decision> decision;  // null: not kept, Replay makes it again
 };

@@ -31,6 +31,7 @@ struct Batch {
   std::vector<HistoryItem> items;
   std::vector<EventRecord> events;
   bool after_gap = false;
+  bool begins = false;  // evaluations in it and after it have their memory along, for a new file
 
   size_t size() const { return items.size() + events.size(); }
 };
@@ -82,18 +83,20 @@ class FileHistory::Impl {
     CloseFile();
   }
 
-  void Record(std::vector<HistoryItem> items, std::vector<EventRecord> events) {
+  bool Record(std::vector<HistoryItem> items, std::vector<EventRecord> events) {
     Batch batch{.items = std::move(items), .events = std::move(events)};
     const size_t cost = CostOf(batch);
     const std::lock_guard lock(queue_mutex_);
     if (queued_ + cost > options_.queue_limit) {
       dropped_ += batch.size();
-      gap_ = true;
-      return;
+      gap_ = begins_ = true;
+      return true;
     }
     batch.after_gap = std::exchange(gap_, false);
+    batch.begins = std::exchange(begins_, std::exchange(wanted_, false));
     queued_ += cost;
     queue_.push_back(std::move(batch));
+    return begins_;
   }
 
   // Until what is queued now is in the files; a disk that refuses ends the waiting too.
@@ -210,11 +213,16 @@ class FileHistory::Impl {
       encoder_.NoteGap();
       TellDropped();
     }
+    if (batch.begins) {
+      asked_ = false;
+      if (file_left_ <= 0) {
+        Flush();
+        CloseFile();
+      }
+    }
     for (const HistoryItem& item : batch.items) {
       if (const auto* evaluation = std::get_if<Evaluation>(&item)) {
-        if (HasFile(evaluation->input.wall)) {
-          Append(FrameKind::kEvaluation, encoder_.Encode(*evaluation));
-        }
+        WriteEvaluation(*evaluation);
       } else if (const auto& outcome = std::get<Outcome>(item); HasFile(outcome.at)) {
         Append(FrameKind::kOutcome, ToRecord(outcome));
       }
@@ -223,6 +231,29 @@ class FileHistory::Impl {
       if (HasFile(event.at)) {
         Append(FrameKind::kEvent, ToRecord(event));
       }
+    }
+    if (file_ >= 0 && file_left_ <= 0) {
+      AskForMemory();
+    }
+  }
+
+  void WriteEvaluation(const Evaluation& evaluation) {
+    if (!HasFile(evaluation.input.wall)) {
+      return;
+    }
+    if (const auto record = encoder_.Encode(evaluation)) {
+      Append(FrameKind::kEvaluation, *record);
+    } else {
+      ++dropped_;
+      AskForMemory();
+    }
+  }
+
+  // Once until it comes: without it nothing can begin.
+  void AskForMemory() {
+    if (!std::exchange(asked_, true)) {
+      const std::lock_guard lock(queue_mutex_);
+      wanted_ = true;
     }
   }
 
@@ -237,8 +268,7 @@ class FileHistory::Impl {
   // For a record of `at`; false: it is dropped.
   bool HasFile(absl::Time at) {
     if (file_ >= 0 && at - file_start_ >= options_.segment_span) {
-      Flush();
-      CloseFile();
+      file_left_ = 0;  // over, but for what is needed to begin the next one
     }
     if (file_ < 0 && !BeginFile(at)) {
       ++dropped_;
@@ -252,7 +282,7 @@ class FileHistory::Impl {
     AppendFrame({kind, FrameKey({record.stack(), record.service()}), payload}, buffer_);
     ++buffered_;
     file_left_ -= static_cast<int64_t>(kFrameOverhead + payload.size());
-    if (buffer_.size() >= kBufferBytes || file_left_ <= 0) {
+    if (buffer_.size() >= kBufferBytes) {
       Flush();
     }
   }
@@ -294,6 +324,7 @@ class FileHistory::Impl {
       Fail(absl::UnavailableError(absl::StrCat(segments_.PathOf(current), ": ", written.message())));
       dropped_ += buffered_;
       encoder_.NoteGap();
+      AskForMemory();
       CloseFile();
       if (segments_.NewestIsEmpty()) {
         segments_.RemoveNewest();
@@ -303,9 +334,6 @@ class FileHistory::Impl {
       records_ += buffered_;
       if (std::exchange(failing_, false)) {
         Log(LogLevel::kInfo, "the history can be written again");
-      }
-      if (file_left_ <= 0) {
-        CloseFile();
       }
     }
     buffer_.clear();
@@ -385,6 +413,8 @@ class FileHistory::Impl {
   std::vector<Batch> queue_;
   size_t queued_ = 0;
   bool gap_ = false;
+  bool wanted_ = false;  // the next caller of Record shall be asked for memory
+  bool begins_ = false;  // the last one was
   bool idle_ = false;
   bool stopping_ = false;
   uint64_t flushes_wanted_ = 0;
@@ -398,7 +428,8 @@ class FileHistory::Impl {
   HistoryEncoder encoder_;
   int file_ = -1;
   absl::Time file_start_;
-  int64_t file_left_ = 0;  // bytes until the next one begins
+  int64_t file_left_ = 0;  // bytes; none left: the next one begins as soon as memory comes along
+  bool asked_ = false;     // for memory
   Clock::time_point tell_dropped_at_;
   std::string buffer_;
   size_t buffered_ = 0;  // records in it
@@ -496,8 +527,8 @@ FileHistory::FileHistory(Options options) : impl_(std::make_unique<Impl>(std::mo
 
 FileHistory::~FileHistory() = default;
 
-void FileHistory::Record(std::vector<HistoryItem> items, std::vector<EventRecord> events) {
-  impl_->Record(std::move(items), std::move(events));
+bool FileHistory::Record(std::vector<HistoryItem> items, std::vector<EventRecord> events) {
+  return impl_->Record(std::move(items), std::move(events));
 }
 
 absl::StatusOr<std::unique_ptr<HistoryCursor>> FileHistory::Read(const ServiceKey& service, absl::Time from,

@@ -33,7 +33,7 @@ class FileHistory : public HistoryLog {
   // Writes what is queued.
   ~FileHistory() override;
 
-  void Record(std::vector<HistoryItem> items, std::vector<EventRecord> events) override;
+  bool Record(std::vector<HistoryItem> items, std::vector<EventRecord> events) override;
   absl::StatusOr<std::unique_ptr<HistoryCursor>> Read(const ServiceKey& service, absl::Time from,
                                                       absl::Time to) override;
   Kept kept() const override;

@@ -12,9 +12,6 @@
 namespace drover::controller {
 namespace {
 
-// So much of a service is lost at most when a record is damaged.
-constexpr Duration kWholeEvery = absl::Minutes(5);
-
 constexpr int64_t kForEverAgo = std::numeric_limits<int64_t>::min();
 // Beyond it a double is not exact as an integer.
 constexpr double kLargestWhole = 9007199254740992.0;
@@ -382,12 +379,14 @@ v1::HistoryRecord ToRecord(const EventRecord& event) {
   return record;
 }
 
-v1::HistoryRecord HistoryEncoder::Encode(const Evaluation& evaluation) {
+std::optional<v1::HistoryRecord> HistoryEncoder::Encode(const Evaluation& evaluation) {
   const DecideInput& input = evaluation.input;
-  const auto [at, first] = known_.try_emplace(input.service);
-  Known& known = at->second;
-  const bool full = first || known.spec != evaluation.spec || known.signals.size() != input.signals.size() ||
-                    input.wall - known.whole_at >= kWholeEvery;
+  const bool full = evaluation.before.has_value();
+  const auto found = known_.find(input.service);
+  if (!full && (found == known_.end() || found->second.spec != evaluation.spec)) {
+    return std::nullopt;
+  }
+  Known& known = known_[input.service];
   v1::HistoryRecord record;
   PutInput(input, record);
   v1::HistoryEvaluation& out = *record.mutable_evaluation();
@@ -396,10 +395,9 @@ v1::HistoryRecord HistoryEncoder::Encode(const Evaluation& evaluation) {
   if (!full) {
     out.set_step(evaluation.id - known.id);
   } else {
-    known.whole_at = input.wall;
     out.set_gap(gap_.erase(input.service) > 0);
     out.mutable_spec()->ParseFromString(evaluation.spec->source);
-    *out.mutable_before() = ToProto(evaluation.before.value_or(ScalingHistory()));
+    *out.mutable_before() = ToProto(*evaluation.before);
   }
   known.signals.resize(input.signals.size());
   for (size_t i = 0; i < input.signals.size(); ++i) {

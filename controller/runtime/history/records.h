@@ -51,9 +51,11 @@ struct KnownSignal {
 // Remembers per service what the reader will know.
 class HistoryEncoder {
  public:
-  v1::HistoryRecord Encode(const Evaluation& evaluation);
+  // Whole when it has its memory along, else what changed. Absent: nothing is known of the service since the
+  // last call of the two below, and it has no memory along.
+  std::optional<v1::HistoryRecord> Encode(const Evaluation& evaluation);
 
-  // The next evaluation of each service is written whole: another file begins.
+  // Another file begins: no record in it builds on one before.
   void BeginFile() { known_.clear(); }
 
   // The same, because records were lost.
@@ -62,7 +64,6 @@ class HistoryEncoder {
  private:
   struct Known {
     uint64_t id = 0;
-    absl::Time whole_at;  // when all of it was last written
     std::vector<KnownSignal> signals;
     std::shared_ptr<const AutoscaleSpec> spec;
     Decision told;  // the last that was written out

@@ -30,10 +30,15 @@ std::string CompactJson(const v1::HistoryRecord& record) {
 
 class HistoryStream : public ByteStream {
  public:
-  HistoryStream(const Api& api, Gate::Ticket ticket, std::unique_ptr<HistoryCursor> cursor)
-      : api_(api), ticket_(std::move(ticket)), cursor_(std::move(cursor)) {}
+  HistoryStream(const Api& api, Gate::Ticket ticket, absl::Time since, std::unique_ptr<HistoryCursor> cursor)
+      : api_(api), ticket_(std::move(ticket)), since_(since), cursor_(std::move(cursor)) {}
 
   bool Next(std::string& out) override {
+    if (!std::exchange(begun_, true)) {
+      v1::HistoryRecord record;
+      record.mutable_begin()->set_since_ns(absl::ToUnixNanos(since_));
+      out += SseFrame(0, "", CompactJson(record));
+    }
     while (out.size() < kChunk && !*api_.stopping) {
       v1::HistoryRecord record;
       const std::optional<std::string> bytes = cursor_->Next();
@@ -54,6 +59,8 @@ class HistoryStream : public ByteStream {
  private:
   const Api api_;
   const Gate::Ticket ticket_;
+  const absl::Time since_;
+  bool begun_ = false;
   const std::unique_ptr<HistoryCursor> cursor_;
 };
 
@@ -116,7 +123,7 @@ ApiResponse GetHistory(const Api& api, const ApiRequest& request) {
   ApiResponse response;
   response.content_type = "text/event-stream";
   response.headers.emplace_back("Cache-Control", "no-store");
-  response.stream = std::make_unique<HistoryStream>(api, *std::move(ticket), *std::move(cursor));
+  response.stream = std::make_unique<HistoryStream>(api, *std::move(ticket), *since, *std::move(cursor));
   return response;
 }
 

@@ -5,7 +5,6 @@
 #include "simulate/policies/alarms.h"
 #include "simulate/policies/baseline.h"
 #include "simulate/policies/engine.h"
-#include "simulate/policies/kpa.h"
 #include "simulate/policies/registry.h"
 
 namespace drover::simulate {
@@ -61,7 +60,9 @@ TEST(PoliciesTest, KedaByQueueLength) {
 }
 
 TEST(PoliciesTest, KpaPanicsAndHolds) {
-  const auto policy = MakeKpa({.target = 0.7, .initial = 1, .seeded = false});
+  auto options = KpaOptions(0.7);
+  options.spec.max = 100;
+  const auto policy = MakeEnginePolicy(options);
   EXPECT_EQ(policy->Desired(At(0, 1, 6, 1)), 10);
   for (int64_t second = 1; second <= 60; ++second) {
     EXPECT_EQ(policy->Desired(At(second, 10, 0, 0)), 10) << second;

@@ -115,7 +115,7 @@ TEST(KpaFamilyTest, PanicsUpAndHolds) {
     result = Later(scene, result, 1);
   }
   scene.input.signals = {Depth(300)};
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < 7; ++i) {  // ticks every 2 s
     result = Later(scene, result, 1);
   }
   EXPECT_EQ(result.decision.desired, 30) << ToText(result.decision);

@@ -46,17 +46,21 @@ struct Served {
 
 TEST(HistoryClientTest, R12_ReplayedAtTheCommandLineByteEqual) {
   Served served;
-  const auto history = cli::ReadHistory(served.client(), "shop", "thumbs", "2000-01-01T00:00:00Z");
-  ASSERT_TRUE(history.ok()) << history.status();
   const auto& made = served.run.made(kThumbs);
-  ASSERT_EQ(history->evaluations.size(), made.size());
-  const std::vector<Decision> again = Replay(history->evaluations);
-  ASSERT_EQ(again.size(), made.size());
-  for (size_t i = 0; i < made.size(); ++i) {
-    EXPECT_EQ(Bytes(again[i]), Bytes(*made[i].decision));
-    EXPECT_EQ(DecisionSum(again[i]), history->sums[i]);
-  }
-  EXPECT_EQ(history->full_from, *served.run.history().kept().full_from);
+  size_t read = 0;
+  const auto extent = cli::ReadHistory(served.client(), "shop", "thumbs", "2000-01-01T00:00:00Z",
+                                       {.decision =
+                                            [&](const cli::PastDecision& past) {
+                                              ASSERT_LT(read, made.size());
+                                              EXPECT_EQ(Bytes(past.again), Bytes(*made[read].decision));
+                                              EXPECT_TRUE(past.equal);
+                                              EXPECT_FALSE(past.gap);
+                                              ++read;
+                                            },
+                                        .mean = [](const v1::HistoryRecord&) { FAIL(); }});
+  ASSERT_TRUE(extent.ok()) << extent.status();
+  EXPECT_EQ(read, made.size());
+  EXPECT_EQ(extent->full_from, *served.run.history().kept().full_from);
 }
 
 TEST(HistoryClientTest, WhyAtATime) {
@@ -76,8 +80,8 @@ TEST(HistoryClientTest, WhyAtATime) {
 
 TEST(HistoryClientTest, AnUnknownServiceIsNamed) {
   Served served;
-  const auto history = cli::ReadHistory(served.client(), "shop", "db", "1h");
-  EXPECT_THAT(std::string(history.status().message()), HasSubstr("no service \"shop/db\""));
+  const auto extent = cli::ReadHistory(served.client(), "shop", "db", "1h", {});
+  EXPECT_THAT(std::string(extent.status().message()), HasSubstr("no service \"shop/db\""));
 }
 
 }  // namespace

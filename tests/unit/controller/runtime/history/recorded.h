@@ -46,17 +46,26 @@ class RecordedRun {
   // `policy`: of both services; "max_wait": Drover's own, with a promise for the queue.
   explicit RecordedRun(FileHistory::Options options = {}, const std::string& policy = "drover")
       : policy_(policy) {
+    // Virtual time runs ahead of the writer, which is to say in time when a file is full.
+    const FileHistory::Options usual;
+    const bool settles =
+        options.segment_bytes < usual.segment_bytes || options.segment_span < usual.segment_span;
     options.directory = dir_.path() + "/history";
     options.now = [this] { return absl::FromUnixNanos(wall_ns_); };
     history_ = std::make_unique<FileHistory>(options);
-    cluster_.RecordTo([this](const Ready& ready) {
+    cluster_.RecordTo([this, settles](const Ready& ready) {
       wall_ns_ = absl::ToUnixNanos(cluster_.wall());
       for (const HistoryItem& item : ready.history) {
         if (const auto* evaluation = std::get_if<Evaluation>(&item)) {
           made_[evaluation->input.service].push_back(*evaluation);
         }
       }
-      history_->Record(ready.history, ready.events);
+      if (history_->Record(ready.history, ready.events)) {
+        cluster_.Step(HistoryBegins{cluster_.now()});
+      }
+      if (settles) {
+        history_->Settle();
+      }
     });
     FakeAgent& agent = cluster_.AddAgent("a");
     agent.auto_start = true;
