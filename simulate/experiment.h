@@ -25,7 +25,8 @@ struct Setting {
   JobLength job_length = JobLength::kExponential;
   double failing_starts = 0;        // share in [0, 1)
   bool job_length_doubles = false;  // for jobs that arrive in the second half
-  double spike = 1;                 // counts times this in the 30 minutes after the half
+  QueueTells tells = QueueTells::kCounters;
+  double spike = 1;  // counts times this in the 30 minutes after the half
 
   double mean_startup_s() const { return (startup_low_s + startup_high_s) / 2; }
 };

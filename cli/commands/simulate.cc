@@ -47,6 +47,7 @@ struct Flags {
   std::vector<std::string> policies;
   std::vector<double> targets;
   std::string job_length = "exponential";
+  std::string queue_tells = "counters";
   std::string fail_starts;
   bool job_length_doubles = false;
   bool seeded = false;
@@ -130,6 +131,9 @@ absl::Status ReadSetting(const Flags& flags, simulate::Setting& setting) {
   setting.job_length = flags.job_length == "deterministic" ? JobLength::kDeterministic
                        : flags.job_length == "lognormal"   ? JobLength::kLogNormal
                                                            : JobLength::kExponential;
+  setting.tells = flags.queue_tells == "waiting" ? simulate::QueueTells::kWaiting
+                  : flags.queue_tells == "held"  ? simulate::QueueTells::kHeld
+                                                 : simulate::QueueTells::kCounters;
   setting.job_length_doubles = flags.job_length_doubles;
   setting.spike = flags.spike;
   setting.min = flags.min;
@@ -309,6 +313,11 @@ void AddSimulateVerb(Verbs verbs) {
   verb->add_option("--max", flags->max, "most replicas (2000)")->type_name("N");
   verb->add_option("--job-length", flags->job_length, "distribution of job lengths")
       ->check(CLI::IsMember({"exponential", "deterministic", "lognormal"}));
+  verb->add_option(
+          "--queue-tells", flags->queue_tells,
+          "what the queue's source knows: jobs waiting (a Redis list), also those held (a stream's group), "
+          "also counters of arrivals and completions")
+      ->check(CLI::IsMember({"waiting", "held", "counters"}));
   verb->add_flag("--double", flags->job_length_doubles, "jobs are twice as long from the middle on");
   verb->add_flag("--seeded", flags->seeded, "hpa, keda and kpa begin with the first count in their windows");
   verb->add_option("--spike", flags->spike, "this many times the load for 30 minutes from the middle on")

@@ -55,17 +55,27 @@ class EnginePolicy : public Policy {
     return std::any_of(options_.spec.signals.begin(), options_.spec.signals.end(), IsUtilization);
   }
 
-  static SignalInput Measured(const SignalSpec& signal, const Observation& now) {
-    SignalInput measured;
-    if (!IsUtilization(signal)) {
-      measured.total = static_cast<double>(now.waiting + now.running);
-      measured.load = controller::WaitingLoad{.waiting = static_cast<double>(now.waiting),
-                                              .running = static_cast<double>(now.running),
-                                              .arrivals = static_cast<double>(now.arrivals),
-                                              .completions = static_cast<double>(now.completions),
-                                              .oldest = std::nullopt};
-      return measured;
+  SignalInput MeasuredQueue(const Observation& now) const {
+    controller::WaitingLoad load;
+    load.waiting = static_cast<double>(now.waiting);
+    if (options_.tells != QueueTells::kWaiting) {
+      load.running = static_cast<double>(now.running);
     }
+    if (options_.tells == QueueTells::kCounters) {
+      load.arrivals = static_cast<double>(now.arrivals);
+      load.completions = static_cast<double>(now.completions);
+    }
+    SignalInput measured;
+    measured.total = load.waiting + load.running.value_or(0);
+    measured.load = load;
+    return measured;
+  }
+
+  SignalInput Measured(const SignalSpec& signal, const Observation& now) const {
+    if (!IsUtilization(signal)) {
+      return MeasuredQueue(now);
+    }
+    SignalInput measured;
     constexpr double kReserved = 1000;
     controller::ReplicaUsage busy{
         .ready = true, .warming_up = false, .used = std::nullopt, .reserved = kReserved};

@@ -17,10 +17,11 @@ struct EngineOptions {
   // The initial count is a recommendation of second 0, as after a controller's start (R2.1); else the
   // windows begin empty.
   bool seeded = true;
+  QueueTells tells = QueueTells::kCounters;
 };
 
 // Asks the engine every `period_s`; between, the count stays. The signals of `spec` are fed with: cpu,
-// memory: the late mean utilization; all others: jobs waiting and running.
+// memory: the late mean utilization; all others: what the queue `tells`.
 std::unique_ptr<Policy> MakeEnginePolicy(EngineOptions options);
 
 // Our own policy, with a promised wait in seconds: evaluated every second.

@@ -17,6 +17,7 @@ EngineOptions InSetting(EngineOptions options, const PolicyContext& context) {
   options.spec.min = context.min;
   options.spec.max = context.max;
   options.initial = context.initial;
+  options.tells = context.tells;
   return options;
 }
 
