@@ -12,6 +12,7 @@
 # usually fails to link before tests/tidy names it.
 
 set(DROVER_SANITIZE "" CACHE STRING "comma separated: address,undefined or thread")
+option(DROVER_FUZZ "libFuzzer targets (tests/fuzz) instead of tests; needs clang and DROVER_SANITIZE=fuzzer-no-link,…" OFF)
 
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
@@ -26,7 +27,7 @@ target_compile_options(drover_flags INTERFACE
   -Werror=switch -fno-omit-frame-pointer
   # Decisions must be the same on every machine: no fused multiply-add.
   -ffp-contract=off
-  $<$<BOOL:${CCACHE}>:-fpch-preprocess>)
+  $<$<AND:$<BOOL:${CCACHE}>,$<CXX_COMPILER_ID:GNU>>:-fpch-preprocess>)
 target_include_directories(drover_flags INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_definitions(drover_flags INTERFACE DROVER_VERSION="${PROJECT_VERSION}")
 if(DROVER_SANITIZE)
@@ -39,11 +40,12 @@ if(DROVER_SANITIZE)
     target_compile_options(drover_flags INTERFACE -U__SANITIZE_THREAD__)
   endif()
   # gcc 12 warns about code that only sanitizers generate.
-  target_compile_options(drover_flags INTERFACE -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-tsan)
+  target_compile_options(drover_flags INTERFACE
+    "$<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized;-Wno-stringop-overflow;-Wno-tsan>")
 endif()
 if(CMAKE_UNITY_BUILD)
   # It takes joined files for headers.
-  target_compile_options(drover_flags INTERFACE -Wno-subobject-linkage)
+  target_compile_options(drover_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
 endif()
 
 # Precompiled header sets; a target reuses one as a whole.

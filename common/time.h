@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <limits>
 
 #include "absl/time/time.h"
 
@@ -12,7 +13,8 @@ namespace drover {
 using Duration = absl::Duration;
 
 // A point of CLOCK_BOOTTIME of one machine, in nanoseconds since its boot. Instants of different
-// machines must not be compared.
+// machines must not be compared. Sums stop at the ends of the range, 292 years away: a wait of ten thousand
+// years, as people write for "never", ends there and not in the past.
 class Instant {
  public:
   constexpr Instant() = default;
@@ -27,17 +29,30 @@ class Instant {
 
   friend constexpr auto operator<=>(Instant a, Instant b) = default;
 
-  friend Duration operator-(Instant a, Instant b) { return absl::Nanoseconds(a.ns_ - b.ns_); }
+  friend Duration operator-(Instant a, Instant b) {
+    int64_t ns = 0;
+    return __builtin_sub_overflow(a.ns_, b.ns_, &ns) ? absl::Nanoseconds(a.ns_) - absl::Nanoseconds(b.ns_)
+                                                     : absl::Nanoseconds(ns);
+  }
 
   friend Instant operator+(Instant a, Duration d) {
-    return FromNanoseconds(a.ns_ + absl::ToInt64Nanoseconds(d));
+    const int64_t step = absl::ToInt64Nanoseconds(d);
+    int64_t ns = 0;
+    return __builtin_add_overflow(a.ns_, step, &ns) ? End(step > 0) : FromNanoseconds(ns);
   }
 
   friend Instant operator-(Instant a, Duration d) {
-    return FromNanoseconds(a.ns_ - absl::ToInt64Nanoseconds(d));
+    const int64_t step = absl::ToInt64Nanoseconds(d);
+    int64_t ns = 0;
+    return __builtin_sub_overflow(a.ns_, step, &ns) ? End(step < 0) : FromNanoseconds(ns);
   }
 
  private:
+  static Instant End(bool last) {
+    using Limits = std::numeric_limits<int64_t>;
+    return FromNanoseconds(last ? Limits::max() : Limits::min());
+  }
+
   int64_t ns_ = 0;
 };
 

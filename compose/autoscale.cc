@@ -342,7 +342,7 @@ void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r) {
        }}};
   AddPolicyKeys(autoscale, r, keys);
   ReadMap(entry.value, "x-autoscale", keys, r.faults);
-  if (entry.value.is_map()) {
+  if (entry.value.is_map() || entry.value.is_null()) {
     CheckBounds(entry, s, r);
   }
 }

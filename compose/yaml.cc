@@ -199,10 +199,14 @@ std::vector<Node> ParseYaml(const std::string& text, const std::shared_ptr<const
   try {
     std::istringstream stream(text);
     YAML::Parser parser(stream);
-    while (true) {
+    // Some broken texts make the parser find documents without end.
+    for (size_t most = text.size() + 1; true; --most) {
       TreeBuilder builder(source, faults);
       if (!parser.HandleNextDocument(builder)) {
         break;
+      }
+      if (most == 0) {
+        throw YAML::ParserException(YAML::Mark(), "it has more documents than characters");
       }
       if (builder.has_document()) {
         documents.push_back(builder.TakeRoot());

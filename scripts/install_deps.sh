@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs from Debian 12 what building, testing and the quickstart need; nothing when all is there.
-#   scripts/install_deps.sh [build|run|all]     default all
+#   scripts/install_deps.sh [build|run|all|fuzz]     default all; fuzz: what only the fuzz preset needs
 # No service is started by the packages' scripts.
 set -euo pipefail
 
@@ -10,13 +10,15 @@ build=(cmake ninja-build g++ ccache pkg-config git ca-certificates
   libyaml-cpp-dev libspdlog-dev libsqlitecpp-dev libsqlite3-dev prometheus-cpp-dev libhiredis-dev libcli11-dev
   nlohmann-json3-dev libcpp-httplib-dev libgtest-dev libgmock-dev libbenchmark-dev)
 run=(tzdata docker.io iptables haproxy redis-server redis-tools curl jq iproute2 util-linux procps python3 openssl)
+fuzz=(clang-14 libclang-rt-14-dev)
 test=(clang-format prometheus prometheus-node-exporter docker-registry)
 
 case ${1:-all} in
   build) want=("${build[@]}") ;;
   run) want=("${build[@]}" "${run[@]}") ;;
   all) want=("${build[@]}" "${run[@]}" "${test[@]}") ;;
-  *) echo "install_deps.sh: build, run or all, not '$1'" >&2; exit 2 ;;
+  fuzz) want=("${fuzz[@]}") ;;
+  *) echo "install_deps.sh: build, run, all or fuzz, not '$1'" >&2; exit 2 ;;
 esac
 
 missing=()

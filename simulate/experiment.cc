@@ -114,6 +114,7 @@ absl::StatusOr<Result> Simulate(const std::shared_ptr<const Workload>& workload,
                                          .job_s = workload->params.job_s(),
                                          .startup_s = setting.mean_startup_s(),
                                          .ahead_s = AheadSeconds(setting),
+                                         .tells = setting.tells,
                                          .demand = &workload->demand,
                                          .nature = setting.nature}));
     options.progress = [&](int64_t second) { progress(second, workload->seconds); };

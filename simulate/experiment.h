@@ -30,6 +30,7 @@ struct Setting {
   std::optional<int64_t> initial = {};  // replicas ready at the start; absent: what the first window needs
   UtilizationWindow utilization = {};
   ServiceNature nature = {};
+  QueueTells tells = QueueTells::kCounters;
 
   double mean_startup_s() const { return (startup_low_s + startup_high_s) / 2; }
 };

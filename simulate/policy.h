@@ -8,6 +8,10 @@
 
 namespace drover::simulate {
 
+// What a queue's source lets a policy know: a Redis list has jobs that wait and nothing else, a stream's
+// group has those in hand too, the protocol of the published figures also counts.
+enum class QueueTells { kWaiting, kHeld, kCounters };
+
 struct Observation {
   int64_t second = 0;  // of the run; ticks are 1 s apart
 

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The runs that are too long for every commit. What they showed goes to docs/results/DATE-MODE.md: commit,
 # commands, closing lines. Needs the builds that ./test.sh makes; a machine that does nothing else.
-#   tests/long_runs.sh nightly     500 seeds of the simulator, the benchmarks, end-to-end under asan and tsan (~2 h)
-#   tests/long_runs.sh soak        an hour of fresh simulator seeds, every kill test 20 times (~3 h)
+#   tests/long_runs.sh nightly     500 seeds of the simulator, the benchmarks, fuzzing for minutes, end-to-end under asan and tsan (~2.5 h)
+#   tests/long_runs.sh soak        an hour of fresh simulator seeds, an hour of each fuzz target, every kill test 20 times (~5 h)
 # Exit code 0: everything held.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
@@ -52,11 +52,17 @@ case $mode in
     run 5 "Cost of a report" tests/bench/fleet.py
     run 8 "Cost of an agent" tests/bench/agent_cost.py
     run 12 "Reaction, 100 rounds" tests/bench/reaction.py --runs 100
+    run 12 "Promise kept as predicted" tests/bench/promise.py
+    run 12 "Promise beyond max, as predicted" tests/bench/promise.py --from-second 1920 --peak 13
+    run 12 "Fuzzing policies, 10 minutes" tests/fuzz/fuzz.sh policy 600
+    run 12 "Fuzzing events, 10 minutes" tests/fuzz/fuzz.sh step 600
     run 12 "End-to-end, address and undefined-behaviour sanitizers" end_to_end asan -L e2e
     run 12 "End-to-end, thread sanitizer" end_to_end tsan -L e2e
     ;;
   soak)
     run 3 "Simulator, an hour of fresh seeds" fresh_seeds
+    run 12 "Fuzzing policies, an hour" tests/fuzz/fuzz.sh policy 3600
+    run 12 "Fuzzing events, an hour" tests/fuzz/fuzz.sh step 3600
     run 12 "Kill tests, 20 rounds" end_to_end release -R 'e2e.kill' --repeat until-fail:20
     ;;
   *) echo "long_runs.sh: $mode: nightly or soak" >&2; exit 2 ;;

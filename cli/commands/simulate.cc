@@ -142,6 +142,11 @@ void AddSimulateVerb(Verbs verbs) {
   verb->add_option("--max", flags->max, "most replicas (2000, or the live policy's)")->type_name("N");
   verb->add_option("--job-length", flags->job_length, "distribution of job lengths")
       ->check(CLI::IsMember({"exponential", "deterministic", "lognormal"}));
+  verb->add_option(
+          "--queue-tells", flags->queue_tells,
+          "what the queue's source knows: jobs waiting (a Redis list), also those held (a stream's group), "
+          "also counters of arrivals and completions")
+      ->check(CLI::IsMember({"waiting", "held", "counters"}));
   verb->add_flag("--double", flags->job_length_doubles, "jobs are twice as long from the middle on");
   verb->add_flag("--seeded", flags->seeded, "hpa, keda and kpa begin with the first count in their windows");
   verb->add_option("--spike", flags->spike, "this many times the load for 30 minutes from the middle on")

@@ -27,6 +27,7 @@ struct SimulateFlags {
   std::vector<std::string> policies;
   std::vector<double> targets;
   std::string job_length = "exponential";
+  std::string queue_tells = "counters";
   std::string fail_starts;
   bool job_length_doubles = false;
   bool seeded = false;

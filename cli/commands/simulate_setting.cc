@@ -119,6 +119,9 @@ absl::Status ReadSetting(const SimulateFlags& flags, simulate::Setting& setting)
   setting.job_length = flags.job_length == "deterministic" ? JobLength::kDeterministic
                        : flags.job_length == "lognormal"   ? JobLength::kLogNormal
                                                            : JobLength::kExponential;
+  setting.tells = flags.queue_tells == "waiting" ? simulate::QueueTells::kWaiting
+                  : flags.queue_tells == "held"  ? simulate::QueueTells::kHeld
+                                                 : simulate::QueueTells::kCounters;
   setting.job_length_doubles = flags.job_length_doubles;
   setting.spike = flags.spike;
   setting.min = flags.min.value_or(setting.min);

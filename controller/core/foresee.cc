@@ -29,7 +29,7 @@ std::string CountUnder(const Model& model, const Probes& probes, const Service& 
   return absl::StrCat("by the signals of now: ", Summary(Decide(input, std::move(changed.history)).decision));
 }
 
-const ServiceSpec* FindSpec(const StackSpec& stack, const std::string& name) {
+const ServiceSpec* SpecNamed(const StackSpec& stack, const std::string& name) {
   const auto found = std::find_if(stack.services.begin(), stack.services.end(),
                                   [&](const ServiceSpec& spec) { return spec.name == name; });
   return found == stack.services.end() ? nullptr : &*found;
@@ -45,7 +45,7 @@ void Foresee(const Model& model, const Probes& probes, const StackSpec& after, P
     }
     const Service& service = found->second;
     const int64_t active = Count(model, service).active;
-    const ServiceSpec* spec = FindSpec(after, change.service);
+    const ServiceSpec* spec = SpecNamed(after, change.service);
     if (spec == nullptr) {
       change.details.push_back(absl::StrCat("stops ", Replicas(active)));
       continue;

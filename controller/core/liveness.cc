@@ -280,7 +280,7 @@ void Disconnect(Model& model, const NodeDisconnected& event) {
 
 Duration NoteDelay(Node& node, Instant received, Instant sent) {
   // The two clocks have nothing in common but their pace, so only differences of this mean something.
-  const Duration delay = absl::Nanoseconds(received.nanoseconds() - sent.nanoseconds());
+  const Duration delay = received - sent;
   if (received - node.delay_window > kDelayWindow) {
     node.smallest_delay = {std::nullopt, node.smallest_delay[0]};
     node.delay_window = received;

@@ -309,7 +309,7 @@ void Model::Erase(ReplicaId id) {
   ShowService(key);
 }
 
-void Model::MaybeForget(const ServiceKey& key) {
+void Model::MaybeForget(ServiceKey key) {
   auto it = services.find(key);
   if (it != services.end() && it->second.retired && !it->second.stored && it->second.replicas.empty()) {
     for (const auto& [of, handle] : it->second.handles) {

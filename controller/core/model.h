@@ -259,8 +259,9 @@ class Model {
 
   void ShowStatus() { stale_status = true; }
 
-  // Erases the service when nothing refers to it any more.
-  void MaybeForget(const ServiceKey& key);
+  // Erases the service when nothing refers to it any more. The key is a copy: callers name the service by its
+  // own.
+  void MaybeForget(ServiceKey key);
 
   std::set<ServiceKey> TakeReviews() { return std::exchange(review_, {}); }
 

@@ -319,7 +319,7 @@ int Clear(Redis& redis, const Options& options) {
   const std::string queue = Text(options, "queue", "jobs");
   const Reply workers = redis.Call({"SMEMBERS", queue + ":workers"});
   std::vector<std::string> words = {"DEL", queue};
-  for (const char* note : {":pushed", ":started", ":done", ":first", ":workers"})
+  for (const char* note : {":pushed", ":started", ":taken", ":done", ":first", ":workers"})
     words.push_back(queue + note);
   for (const Reply& worker : workers.items) words.push_back(queue + ":held:" + worker.text);
   const Reply reply = redis.Call(words);

@@ -5,6 +5,7 @@
 //
 //   Q:held:ID   BLMOVE puts the job here: it is in hand, not gone
 //   Q:started   hash job -> times taken; Q:done  hash job -> times finished; more than once = repeated
+//   Q:taken     hash job -> when it was taken first, Unix time in nanoseconds
 //   Q:alive:ID  expires 3 s after the worker's last sign of life; Q:workers  all ids
 //   Q:first     one entry a worker: "ID STARTED_NS TAKEN_NS", Unix time of process start and first job
 //
@@ -13,9 +14,12 @@
 // So a job is done at least once, and exactly once unless a worker dies with it.
 //
 // Environment: REDIS_URL (redis://redis:6379/0), QUEUE (jobs), JOB_MS (100), JOB_CPU (0; 1: burns CPU
-// instead of waiting). SIGTERM: finishes the job in hand, takes no other, exit 0.
+// instead of waiting), READY_PORT (none): listens there from the first connection to Redis on, so that a
+// check from outside sees when it can work. SIGTERM: finishes the job in hand, takes no other, exit 0.
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -44,11 +48,13 @@ struct Settings {
   std::string id;
   int64_t job_ms = 100;
   bool burn = false;
+  int64_t ready_port = 0;  // 0: none
   int64_t started_ns = 0;
 };
 
 std::atomic<bool> stopping{false};
 std::atomic<int64_t> blocked_client{0};  // Redis' id of the connection that waits for jobs
+std::atomic<int> ready_socket{-1};       // listens, does not block
 
 void Log(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
 
@@ -76,6 +82,28 @@ void Beat(Redis& redis, const Settings& settings) {
   }
 }
 
+// From now on a connection to `port` succeeds.
+void Listen(int64_t port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || listen(fd, 16) != 0) {
+    Log("READY_PORT " + std::to_string(port) + ": cannot listen");
+    close(fd);
+    return;
+  }
+  ready_socket = fd;
+}
+
+// Who only asks whether somebody listens.
+void DismissVisitors() {
+  for (int visitor = 0; ready_socket >= 0 && visitor >= 0;) {
+    visitor = accept(ready_socket, nullptr, nullptr);
+    if (visitor >= 0) close(visitor);
+  }
+}
+
 // Thread of its own, so that long jobs do not look like death. On stop it wakes the waiting main thread.
 void Heartbeat(const Settings& settings, const std::atomic<bool>& finished) {
   Redis redis(settings.redis);
@@ -83,6 +111,7 @@ void Heartbeat(const Settings& settings, const std::atomic<bool>& finished) {
   int64_t next = 0;
   bool woken = false;
   while (!finished) {
+    DismissVisitors();
     if (!redis.is_open() && !redis.Open(kTimeoutMs, &error)) {
       SleepMs(100);
       continue;
@@ -138,11 +167,14 @@ class Worker {
     }
     last_error_.clear();
     blocked_client = redis_.Call({"CLIENT", "ID"}).number;
+    if (settings_.ready_port > 0 && ready_socket < 0) Listen(settings_.ready_port);
     return GiveBack(redis_, settings_, settings_.id);
   }
 
   void Work(const std::string& job) {
-    std::vector<std::vector<std::string>> notes = {{"HINCRBY", settings_.queue + ":started", job, "1"}};
+    std::vector<std::vector<std::string>> notes = {
+        {"HINCRBY", settings_.queue + ":started", job, "1"},
+        {"HSETNX", settings_.queue + ":taken", job, std::to_string(UnixNs())}};
     if (first_) {
       notes.push_back(
           {"RPUSH", settings_.queue + ":first",
@@ -204,6 +236,7 @@ int Main() {
   settings.queue = Env("QUEUE", "jobs");
   settings.job_ms = EnvInt("JOB_MS", 100);
   settings.burn = EnvInt("JOB_CPU", 0) != 0;
+  settings.ready_port = EnvInt("READY_PORT", 0);
 
   std::atomic<bool> finished{false};
   std::thread heartbeat(Heartbeat, std::cref(settings), std::cref(finished));

@@ -90,28 +90,38 @@ class EnginePolicy : public Policy {
     return std::any_of(options_.spec.signals.begin(), options_.spec.signals.end(), IsUtilization);
   }
 
-  SignalInput Measured(const SignalSpec& signal, const Observation& now) const {
+  SignalInput MeasuredQueue(const SignalSpec& signal, const Observation& now) const {
+    const auto& shares = options_.nature.queue_shares;
+    const auto named = shares.find(signal.queue);
+    const double share = named == shares.end() ? 1 : named->second;
+    const auto part = [share](int64_t jobs) { return share * static_cast<double>(jobs); };
+    controller::WaitingLoad load;
+    load.waiting = part(now.waiting);
+    load.slots = 1;
+    if (options_.tells != QueueTells::kWaiting) {
+      load.running = part(now.running);
+    }
+    if (options_.tells == QueueTells::kCounters) {
+      load.arrivals = part(now.arrivals);
+      load.completions = part(now.completions);
+    }
     SignalInput measured;
+    measured.total = load.waiting + load.running.value_or(0);
+    measured.load = load;
+    return measured;
+  }
+
+  SignalInput Measured(const SignalSpec& signal, const Observation& now) const {
     if (signal.kind == SignalSpec::Kind::kBacklog) {
       return WaitingAtEach(now);
     }
+    SignalInput measured;
     if (signal.kind == SignalSpec::Kind::kRate) {
       measured.total = rate_;
       return measured;
     }
     if (!IsUtilization(signal)) {
-      const auto& shares = options_.nature.queue_shares;
-      const auto named = shares.find(signal.queue);
-      const double share = named == shares.end() ? 1 : named->second;
-      const auto part = [share](int64_t jobs) { return share * static_cast<double>(jobs); };
-      measured.total = part(now.waiting + now.running);
-      measured.load = controller::WaitingLoad{.waiting = part(now.waiting),
-                                              .running = part(now.running),
-                                              .arrivals = part(now.arrivals),
-                                              .completions = part(now.completions),
-                                              .oldest = std::nullopt,
-                                              .slots = 1};
-      return measured;
+      return MeasuredQueue(signal, now);
     }
     constexpr double kReserved = 1000;
     controller::ReplicaUsage busy;

@@ -28,11 +28,13 @@ struct EngineOptions {
   // windows begin empty.
   bool seeded = true;
   ServiceNature nature = {};
+  QueueTells tells = QueueTells::kCounters;
 };
 
 // Asks the engine every `period_s`; between, the count stays. The signals of `spec` are fed with: cpu,
 // memory: the late mean utilization; rate: arrivals of the last 5 s; backlog: each replica's share of the
-// jobs that wait; all others: their share of the jobs waiting and running.
+// jobs that wait; all others: their share of what the queue
+// `tells`.
 std::unique_ptr<Policy> MakeEnginePolicy(EngineOptions options);
 
 // Our own policy, with a promised wait in seconds: evaluated every second.

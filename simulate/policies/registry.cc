@@ -17,6 +17,7 @@ EngineOptions InSetting(EngineOptions options, const PolicyContext& context) {
   options.spec.max = context.max;
   options.initial = context.initial;
   options.nature = context.nature;
+  options.tells = context.tells;
   return options;
 }
 

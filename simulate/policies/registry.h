@@ -27,6 +27,7 @@ struct PolicyContext {
   double job_s = 1;
   double startup_s = 0;
   int64_t ahead_s = 0;
+  QueueTells tells = QueueTells::kCounters;
   const Demand* demand = nullptr;
   ServiceNature nature = {};
 };

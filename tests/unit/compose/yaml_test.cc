@@ -78,5 +78,11 @@ TEST_F(YamlTest, ExpansionIsBounded) {
   EXPECT_NE(FirstFault().find("more than a million values"), std::string::npos) << FirstFault();
 }
 
+// The parser of yaml-cpp 0.7 finds one empty document after another in this text.
+TEST_F(YamlTest, ATextWithoutEndIsAFault) {
+  Parse("\n ,    max_wait: 30s\nidly: kpa\nmin: \x8d\xce [{queue:0 \n");
+  EXPECT_EQ(FirstFault(), "f.yaml:1:1: this is not YAML: it has more documents than characters");
+}
+
 }  // namespace
 }  // namespace drover::compose

@@ -38,6 +38,9 @@ TEST(ConfigTest, ExampleFileIsTheDefaultsWithEveryKey) {
   EXPECT_EQ(example->log_level, defaults->log_level);
   EXPECT_EQ(example->log_json, defaults->log_json);
   EXPECT_EQ(example->events_kept, defaults->events_kept);
+  EXPECT_EQ(example->history.max_bytes, defaults->history.max_bytes);
+  EXPECT_EQ(example->history.full_for, defaults->history.full_for);
+  EXPECT_EQ(example->history.keep, defaults->history.keep);
   EXPECT_EQ(example->core.report_interval, defaults->core.report_interval);
   EXPECT_EQ(example->core.settle_connected, defaults->core.settle_connected);
   EXPECT_EQ(example->core.settle_disconnected, defaults->core.settle_disconnected);
@@ -45,6 +48,17 @@ TEST(ConfigTest, ExampleFileIsTheDefaultsWithEveryKey) {
   EXPECT_EQ(example->core.drain_blocked_after, defaults->core.drain_blocked_after);
   EXPECT_EQ(example->core.assumed_cpu, defaults->core.assumed_cpu);
   EXPECT_EQ(example->core.assumed_memory, defaults->core.assumed_memory);
+}
+
+TEST(ConfigTest, R12_HowMuchHistoryIsKept) {
+  const auto config = FromYaml("history: {max_bytes: 64M, full_for: 2h, keep: 48h}\n");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->history.max_bytes, Bytes(64LL << 20));
+  EXPECT_EQ(config->history.full_for, absl::Hours(2));
+  EXPECT_EQ(config->history.keep, absl::Hours(48));
+  EXPECT_THAT(FaultsOf("history: {max_bytes: lots, full_for: 1s, keep: 900d, kept: 1h}\n"),
+              AllOf(HasSubstr("history.max_bytes: "), HasSubstr("history.full_for: "),
+                    HasSubstr("history.keep: "), HasSubstr("history.kept: unknown key")));
 }
 
 TEST(ConfigTest, EveryFaultAtOnceWithPlaceKeyAndWhatWouldBeRight) {

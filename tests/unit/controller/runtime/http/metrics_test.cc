@@ -66,6 +66,25 @@ TEST(MetricsTest, ServicesSignalsNodesAndLoop) {
   EXPECT_EQ(values.at("drover_controller_ready"), 1);
 }
 
+TEST(MetricsTest, R12_TheHistoryAndWhatItLost) {
+  const View view = ShopView();
+  MetricsInput input{.view = &view, .loop = {}, .event_streams = 0, .decisions = {}};
+  EXPECT_EQ(Parse(MetricsText(input)).count("drover_history_bytes"), 0U);  // none is kept
+
+  HistoryLog::Stats& history = input.history.emplace();
+  history.records = 12;
+  history.dropped = 3;
+  history.failures = 2;
+  history.damaged = 77;
+  history.bytes = 4096;
+  const auto values = Parse(MetricsText(input));
+  EXPECT_EQ(values.at("drover_history_records_total"), 12);
+  EXPECT_EQ(values.at("drover_history_dropped_total"), 3);
+  EXPECT_EQ(values.at("drover_history_write_failures_total"), 2);
+  EXPECT_EQ(values.at("drover_history_damaged_bytes_total"), 77);
+  EXPECT_EQ(values.at("drover_history_bytes"), 4096);
+}
+
 TEST(MetricsTest, R4_1_AnUnknownSignalHasNoValue) {
   View view = ShopView();
   auto service = std::make_shared<ServiceView>(*view.services.begin()->second);
