@@ -223,15 +223,20 @@ std::string FailureText(const Model& model, const Service& service) {
   return "";
 }
 
-void StopSome(Model& model, Service& service, int64_t count, bool rollout, std::vector<Choice>* choices) {
-  StopOrder order;
-  order.reason = rollout ? "Replaced" : "ScaleDown";
-  order.operator_change = rollout || OperatorsCount(service);
+enum class Stopped { kAny, kUnreadyOnly };
+
+void StopSome(Model& model, Service& service, int64_t count, Stopped which, const StopOrder& order,
+              std::vector<Choice>* choices) {
   for (const ReplicaId id : StopOrderOf(model, service)) {
-    if (count-- == 0) {
+    if (count == 0) {
       break;
     }
     const Replica& replica = model.replicas.at(id);
+    if (which == Stopped::kUnreadyOnly &&
+        (replica.state == ReplicaState::kReady || !Model::IsCurrent(service, replica))) {
+      continue;
+    }
+    --count;
     const std::optional<int64_t> busy = BusyOf(model, service, replica);
     const std::string work = !busy ? "work unknown" : (*busy == 0 ? "idle" : absl::StrCat(*busy, " in hand"));
     choices->push_back({id, "stop", replica.record.node,
@@ -327,9 +332,13 @@ void ReviewCount(Model& model, Service& service) {
   if (MustBeCleared(census, desired)) {
     ClearFailed(model, service);
   }
-  if (moves.stop > 0) {
-    StopSome(model, service, moves.stop, census.old > 0, &choices);
-  }
+  const bool rollout = census.old > 0;
+  StopSome(
+      model, service, moves.stop, Stopped::kAny,
+      {.reason = rollout ? "Replaced" : "ScaleDown", .operator_change = rollout || OperatorsCount(service)},
+      &choices);
+  StopSome(model, service, moves.stop_unready, Stopped::kUnreadyOnly,
+           {.reason = "ScaleDown", .operator_change = OperatorsCount(service)}, &choices);
   if (PlacePending(model, service, &choices) > 0) {
     obstacle = {"NoRoom", service.blocked.back()};
   }

@@ -165,6 +165,7 @@ Moves NextMoves(const ServiceSpec& spec, int64_t desired, const Census& census) 
     moves.start = desired - census.active;
   } else if (census.active > desired) {
     moves.stop = std::min(census.old, std::max<int64_t>(0, census.active - desired - unready));
+    moves.stop_unready = std::clamp<int64_t>(census.active - moves.stop - (desired + 1), 0, unready);
   }
   return moves;
 }

@@ -27,8 +27,9 @@ bool OneOnly(const ServiceSpec& spec);
 bool StopsFirst(const ServiceSpec& spec);
 
 struct Moves {
-  int64_t start = 0;  // new replicas, after recalls
-  int64_t stop = 0;   // of `active`, old ones first
+  int64_t start = 0;         // new replicas, after recalls
+  int64_t stop = 0;          // of `active`, old ones first
+  int64_t stop_unready = 0;  // of the newest spec, beyond the one that may be there on top (R3.3)
 };
 
 // What the census allows now. Pure.

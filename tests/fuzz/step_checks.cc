@@ -17,15 +17,19 @@ using controller::FakeStore;
 using controller::Ready;
 using controller::ReplicaRecord;
 
+constexpr int64_t kSurge = 1;  // one replica at a time is replaced, start-first
+
 int64_t LeastOf(const AutoscaleSpec& spec) {
   return std::min(spec.min, spec.idle_replicas.value_or(spec.min));
 }
 
-// A stored `assigned` stands for all that only the agents' reports tell apart.
+// A stored `assigned` stands for all that only the agents' reports tell apart, and may have come and gone
+// between two commits.
 bool IsStoredStep(ReplicaState from, ReplicaState to) {
   const bool running =
       IsLegalStep(from, ReplicaState::kRunning) || IsLegalStep(from, ReplicaState::kStarting);
-  return IsLegalStep(from, to) || (to == ReplicaState::kAssigned && running);
+  return IsLegalStep(from, to) ||
+         (running && (to == ReplicaState::kAssigned || IsLegalStep(ReplicaState::kRunning, to)));
 }
 
 bool IsFinite(const Decision& decision) {
@@ -149,6 +153,25 @@ void StepChecks::OnOrders(const Ready& ready, const FakeStore& store, Epoch epoc
     } else if (const auto* sets = std::get_if<controller::BackendSets>(&order.body)) {
       Expect(sets->epoch == epoch, "R6.1: backend sets are of the epoch that decided them");
     }
+  }
+}
+
+void StepChecks::OnView(const controller::View& view) {
+  for (const auto& [key, service] : view.services) {
+    const auto stack = view.stacks.find(key.stack);
+    if (stack == view.stacks.end() || stack->second->removing) {
+      continue;
+    }
+    const int64_t active = std::count_if(
+        service->replicas.begin(), service->replicas.end(), [&](const controller::ReplicaView& replica) {
+          const auto node = view.nodes.find(replica.record.node);
+          const bool here = node != view.nodes.end() && node->second->status != controller::NodeStatus::kLost;
+          return here && IsActive(replica.state);
+        });
+    const auto& autoscale = service->spec.autoscale;
+    const int64_t most = (autoscale ? autoscale->max : service->record.desired) + kSurge;
+    Expect(active <= most, "R3.3: replicas ≤ max + surge",
+           absl::StrCat(ToString(key), ": ", active, " active, at most ", most));
   }
 }
 

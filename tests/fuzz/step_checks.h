@@ -25,6 +25,8 @@ class StepChecks {
   // the store says is to stop (R1.3), and are of this epoch (R1.2).
   void OnOrders(const controller::Ready& ready, const controller::FakeStore& store, Epoch epoch,
                 const std::map<NodeId, Peer>& peers);
+  // No more replicas on nodes that are not lost than max + surge (R3.3). For a core that may decide.
+  void OnView(const controller::View& view);
 
  private:
   void OnReplica(const controller::ReplicaRecord& record, const controller::FakeStore& store);

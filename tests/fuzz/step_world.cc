@@ -35,6 +35,7 @@ void StepWorld::Restart() {
   for (auto& [id, peer] : peers_) {
     peer.stream.reset();
   }
+  may_decide_ = true;
   unanswered_ = 0;
   Take();
 }
@@ -82,6 +83,7 @@ void StepWorld::Hello(Peer& peer) {
   const StreamId stream(old ? feed_.Byte() : ++streams_);
   const auto hello = controller::ToCore(MakeHello(feed_, peer, ClusterId("c1")), now_, stream);
   Expect(hello.ok(), "a hello is read");
+  may_decide_ = may_decide_ && hello->highest_epoch <= epoch_;
   peer.stream = old && peer.stream ? peer.stream : stream;
   core_->Step(*hello);
 }
@@ -165,6 +167,7 @@ void StepWorld::Operate() {
 
 void StepWorld::ChangeStore() {
   const bool writable = feed_.Chance(160);
+  may_decide_ = may_decide_ && writable;
   core_->Step(controller::StoreHealth{now_, writable, writable ? "" : "disk full"});
 }
 
@@ -247,6 +250,9 @@ void StepWorld::Take() {
   checks_.OnHistory(ready);
   store_.Apply(ready.changes);
   checks_.OnOrders(ready, store_, epoch_, peers_);
+  if (ready.view && may_decide_) {
+    checks_.OnView(*ready.view);
+  }
   CarryOut(ready);
 }
 

@@ -53,6 +53,7 @@ class StepWorld {
   uint64_t streams_ = 0;
   uint64_t requests_ = 0;
   size_t unanswered_ = 0;
+  bool may_decide_ = true;  // the store takes writes, nobody has spoken of a later epoch
 };
 
 }  // namespace drover::fuzz

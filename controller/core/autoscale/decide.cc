@@ -185,7 +185,6 @@ std::string UnitOf(const SignalSpec& signal) {
 }
 
 SignalDecision Explained(const SignalSpec& signal, const SignalInput& measured, const Wish& wish) {
-  const SignalWords words = WordsOf(signal.kind);
   SignalDecision decision;
   decision.name = SignalName(signal);
   decision.value = wish.value;

@@ -15,6 +15,7 @@ struct Case {
   Census census;
   int64_t start;
   int64_t stop;
+  int64_t stop_unready = 0;
 };
 
 // active, current, current_ready, old, leaving, away, failed
@@ -28,6 +29,8 @@ constexpr Case kCases[] = {
     {"start_first_goes_on", false, false, 3, {3, 1, 1, 2, 1, 0, 0}, 1, 0},
     {"start_first_lost_ones_are_made_up_for", false, false, 3, {2, 1, 0, 1, 0, 0, 0}, 1, 0},
     {"start_first_with_less_wanted", false, false, 1, {4, 1, 0, 3, 0, 0, 0}, 0, 2},
+    {"start_first_with_less_wanted_than_start", false, false, 1, {4, 3, 0, 1, 0, 0, 0}, 0, 0, 2},
+    {"start_first_with_less_wanted_of_both", false, false, 2, {7, 4, 1, 3, 0, 0, 0}, 0, 2, 2},
     {"start_first_to_zero", false, false, 0, {2, 0, 0, 2, 0, 0, 0}, 0, 2},
     {"stop_first_stops_one", true, false, 3, {3, 0, 0, 3, 0, 0, 0}, 0, 1},
     {"stop_first_starts_in_its_place", true, false, 3, {2, 0, 0, 2, 1, 0, 0}, 1, 0},
@@ -50,6 +53,7 @@ TEST_P(NextMovesTest, OneReplicaAtATime) {
   const Moves moves = NextMoves(spec, GetParam().desired, GetParam().census);
   EXPECT_EQ(moves.start, GetParam().start);
   EXPECT_EQ(moves.stop, GetParam().stop);
+  EXPECT_EQ(moves.stop_unready, GetParam().stop_unready);
 }
 
 INSTANTIATE_TEST_SUITE_P(Table, NextMovesTest, testing::ValuesIn(kCases),
