@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "controller/core/autoscale/replay.h"
 #include "controller/core/ready.h"
 #include "tests/fuzz/step_reports.h"
 #include "tests/support/core_cluster.h"
@@ -37,6 +38,7 @@ class StepChecks {
   std::map<std::string, controller::StackSpec> stacks_;
   std::map<ReplicaId, NodeId> node_of_;
   std::set<ReplicaId> gone_;
+  std::map<ServiceKey, controller::Replayer> replayers_;
 };
 
 }  // namespace drover::fuzz

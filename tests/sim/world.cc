@@ -262,7 +262,7 @@ bool World::Run() {
   }
   Heal();
   const Instant deadline = queue.now() + kConvergeWithin;
-  std::optional<Instant> since;
+  Instant unsettled = queue.now();
   std::string why;
   while (queue.now() < deadline) {
     if (!RunUntil(queue.now() + absl::Seconds(1))) {
@@ -270,10 +270,8 @@ bool World::Run() {
     }
     why = NotConverged();
     if (!why.empty()) {
-      since.reset();
-    } else if (!since) {
-      since = queue.now();
-    } else if (queue.now() - *since >= kStaysFor) {
+      unsettled = queue.now();
+    } else if (queue.now() - unsettled > kStaysFor) {
       return true;
     }
   }

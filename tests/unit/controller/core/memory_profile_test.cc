@@ -28,7 +28,7 @@ TEST(MemoryProfileTest, R3_5_UnknownBeforeAMinute) {
 TEST(MemoryProfileTest, R3_5_IsTheNinetyFifthPercentile) {
   Prng prng(7);
   for (int round = 0; round < 50; ++round) {
-    const int64_t scale = 2 * kMiB << (round % 18);
+    const int64_t scale = 2 * kMiB << (round % 16);
     MemoryProfile profile;
     std::vector<int64_t> samples;
     for (int i = 0; i < 400; ++i) {

@@ -40,7 +40,7 @@ TEST(HistoryAtTest, TellsTheLastChangeWithItsReplicasAndTheEvents) {
   ASSERT_TRUE(past.ok()) << past.status();
   ASSERT_TRUE(past->last_change);
   EXPECT_NE(past->last_change->desired, past->last_change->current);
-  EXPECT_FALSE(past->last_change->choices.empty());
+  EXPECT_FALSE(past->last_change->choices.empty()) << ToText(*past->last_change);
   EXPECT_EQ(past->events.size(), 10U);
 }
 

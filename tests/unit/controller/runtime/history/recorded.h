@@ -143,13 +143,13 @@ class RecordedRun {
   void Apply() {
     auto stack = FromText<v1::StackSpec>(R"(
       name: 'shop'
-      services { name: 'web' replicas: 2 container { image: 'web:1' } reserved_cpu_milli: 100
+      services { name: 'web' replicas: 2 container { image: 'web:1' } reserved_cpu_milli: 100 reserved_memory_bytes: 1048576
         autoscale { min: 2 max: 20 signals { cpu { target_percent: 60 } }
           scale_down { stabilization { seconds: 60 } policies { replicas: 2 period { seconds: 15 } } } } }
-      services { name: 'thumbs' replicas: 1 container { image: 'thumbs:1' } reserved_cpu_milli: 100
+      services { name: 'thumbs' replicas: 1 container { image: 'thumbs:1' } reserved_cpu_milli: 100 reserved_memory_bytes: 1048576
         autoscale { min: 0 max: 30 idle { seconds: 40 } signals { queue { queue: 'jobs' per_replica: 5 } }
           scale_down { stabilization { seconds: 30 } } scale_up { policies { percent: 100 period { seconds: 15 } } } } }
-      services { name: 'api' replicas: 2 container { image: 'api:1' } reserved_cpu_milli: 100 routed_ports: 80
+      services { name: 'api' replicas: 2 container { image: 'api:1' } reserved_cpu_milli: 100 reserved_memory_bytes: 1048576 routed_ports: 80
         edges { listen: 80 host: 'api.example.com' target: 80 maxconn: 8 }
         autoscale { min: 1 max: 30 signals { in_flight { target: 8 } } signals { rate { target: 20 } }
           signals { backlog { target: 4 } } signals { queue { queue: 'jobs' total: 40 } }
