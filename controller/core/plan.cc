@@ -227,6 +227,9 @@ enum class Stopped { kAny, kUnreadyOnly };
 
 void StopSome(Model& model, Service& service, int64_t count, Stopped which, const StopOrder& order,
               std::vector<Choice>* choices) {
+  if (count == 0) {
+    return;  // the order of all is dear to find
+  }
   for (const ReplicaId id : StopOrderOf(model, service)) {
     if (count == 0) {
       break;
