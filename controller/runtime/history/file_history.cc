@@ -93,7 +93,7 @@ class FileHistory::Impl {
       return true;
     }
     batch.after_gap = std::exchange(gap_, false);
-    batch.begins = std::exchange(begins_, std::exchange(wanted_, false));
+    batch.begins = std::exchange(begins_, wanted_.exchange(false));
     queued_ += cost;
     queue_.push_back(std::move(batch));
     return begins_;
@@ -252,7 +252,6 @@ class FileHistory::Impl {
   // Once until it comes: without it nothing can begin.
   void AskForMemory() {
     if (!std::exchange(asked_, true)) {
-      const std::lock_guard lock(queue_mutex_);
       wanted_ = true;
     }
   }
@@ -413,8 +412,8 @@ class FileHistory::Impl {
   std::vector<Batch> queue_;
   size_t queued_ = 0;
   bool gap_ = false;
-  bool wanted_ = false;  // the next caller of Record shall be asked for memory
-  bool begins_ = false;  // the last one was
+  std::atomic<bool> wanted_ = false;  // the next caller of Record shall be asked for memory
+  bool begins_ = false;               // the last one was
   bool idle_ = false;
   bool stopping_ = false;
   uint64_t flushes_wanted_ = 0;
