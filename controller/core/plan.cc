@@ -121,8 +121,7 @@ void ReviewDrains(Model& model, Service& service) {
 }
 
 // Pending replicas look for room again; those that the newest spec made stale are dropped. All of a
-// service need the same room: where one finds none, the others need not look.
-// How many found none.
+// service need the same room: where one finds none, the others need not look. Returns how many found none.
 int64_t PlacePending(Model& model, Service& service, std::vector<Choice>* choices) {
   if (service.in(ReplicaState::kPending) == 0) {
     return 0;

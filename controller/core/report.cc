@@ -117,6 +117,14 @@ bool KnowsOf(const Model& model, const NodeReport& report, const Replica& replic
          report.applied_revision >= replica.ordered;
 }
 
+// Samples come in from many nodes all the time; one look per interval serves them all.
+void NoteNewSample(Model& model, Service& service) {
+  if (!std::exchange(service.input_changed, true) && service.spec && service.spec->autoscale) {
+    const Instant due = service.evaluated.value_or(model.started) + service.spec->autoscale->interval;
+    model.WakeService(service.key, std::max(model.now, due));
+  }
+}
+
 void FoldReplicas(Model& model, Node& node, const NodeReport& report, Duration excess) {
   for (const ReplicaDetail& detail : report.details) {
     if (auto it = node.by_handle.find(detail.handle); it != node.by_handle.end()) {
@@ -153,11 +161,7 @@ void FoldReplicas(Model& model, Node& node, const NodeReport& report, Duration e
     if (!std::exchange(service.shown_soft, true)) {
       model.ShowService(service.key, /*soft=*/true);
     }
-    // Samples of many nodes come in all the time; one look per interval serves them all.
-    if (!std::exchange(service.input_changed, true) && service.spec && service.spec->autoscale) {
-      const Instant due = service.evaluated.value_or(model.started) + service.spec->autoscale->interval;
-      model.WakeService(service.key, std::max(model.now, due));
-    }
+    NoteNewSample(model, service);
     FoldState(model, node, service, replica, sample.state);
   }
   if (!report.full) {
@@ -226,10 +230,8 @@ void FoldEdgeReading(Model& model, Node& node, uint64_t instance, const EdgeSetS
     readings.counts.Add(at, instance, {.arrived = *set.requests_total, .finished = *set.finished_total},
                         std::max(kRateWindow, 3 * model.options.report_interval));
   }
-  Service& service = model.services.at(owner->second);
-  if (GoesByBalancer(service) && !std::exchange(service.input_changed, true)) {
-    const Instant due = service.evaluated.value_or(model.started) + service.spec->autoscale->interval;
-    model.WakeService(service.key, std::max(model.now, due));
+  if (Service& service = model.services.at(owner->second); GoesByBalancer(service)) {
+    NoteNewSample(model, service);
   }
 }
 

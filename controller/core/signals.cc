@@ -183,12 +183,7 @@ SignalInput Queueing(const EdgeLoad& load) {
   return input;
 }
 
-SignalInput Balancer(const Model& model, const Service& service, SignalSpec::Kind kind, Duration fresh_for,
-                     std::optional<Instant>* next_change) {
-  const EdgeLoad load = LoadOf(model, service, fresh_for);
-  if (load.stale_at) {
-    BringForward(next_change, *load.stale_at);
-  }
+SignalInput Balancer(const EdgeLoad& load, SignalSpec::Kind kind) {
   if (kind == SignalSpec::Kind::kLatency) {
     return Queueing(load);
   }
@@ -205,8 +200,15 @@ std::vector<SignalInput> MakeSignals(const Model& model, const Probes& probes, c
                                      std::optional<Instant>* next_change) {
   const AutoscaleSpec& spec = *service.spec->autoscale;
   const Duration fresh_for = FreshFor(std::max(spec.interval, model.options.report_interval));
+  std::optional<EdgeLoad> balancers;  // asked once for all signals of theirs
   std::vector<SignalInput> inputs;
   for (const SignalSpec& signal : spec.signals) {
+    if (IsOfBalancer(signal.kind) && !balancers) {
+      balancers = LoadOf(model, service, fresh_for);
+      if (balancers->stale_at) {
+        BringForward(next_change, *balancers->stale_at);
+      }
+    }
     switch (signal.kind) {
       case SignalSpec::Kind::kCpu:
       case SignalSpec::Kind::kMemory:
@@ -222,7 +224,7 @@ std::vector<SignalInput> MakeSignals(const Model& model, const Probes& probes, c
       case SignalSpec::Kind::kInFlight:
       case SignalSpec::Kind::kRate:
       case SignalSpec::Kind::kLatency:
-        inputs.push_back(Balancer(model, service, signal.kind, fresh_for, next_change));
+        inputs.push_back(Balancer(*balancers, signal.kind));
         break;
       case SignalSpec::Kind::kForecast:
       case SignalSpec::Kind::kExternal:

@@ -5,15 +5,10 @@
 #include "absl/strings/str_cat.h"
 #include "controller/runtime/convert.h"
 #include "controller/runtime/validate.h"
+#include "controller/runtime/validate_internal.h"
 
 namespace drover::controller {
 namespace {
-
-using Faults = std::vector<std::string>;
-
-void Add(Faults& faults, absl::string_view path, absl::string_view text) {
-  faults.push_back(absl::StrCat(path, ": ", text));
-}
 
 bool IsAbsolute(absl::string_view path) { return absl::StartsWith(path, "/"); }
 

@@ -3,15 +3,10 @@
 #include "absl/strings/str_cat.h"
 #include "common/cron.h"
 #include "controller/runtime/validate.h"
+#include "controller/runtime/validate_internal.h"
 
 namespace drover::controller {
 namespace {
-
-using Faults = std::vector<std::string>;
-
-void Add(Faults& faults, absl::string_view path, absl::string_view text) {
-  faults.push_back(absl::StrCat(path, ": ", text));
-}
 
 void CheckSchedule(const v1::ScheduleSignal& schedule, uint32_t max, const std::string& path,
                    Faults& faults) {

@@ -9,15 +9,10 @@
 #include "controller/runtime/convert.h"
 #include "controller/runtime/convert_internal.h"
 #include "controller/runtime/validate.h"
+#include "controller/runtime/validate_internal.h"
 
 namespace drover::controller {
 namespace {
-
-using Faults = std::vector<std::string>;
-
-void Add(Faults& faults, absl::string_view path, absl::string_view text) {
-  faults.push_back(absl::StrCat(path, ": ", text));
-}
 
 bool IsName(absl::string_view text, bool lower_only) {
   if (text.empty() || text.size() > 63 || !absl::ascii_isalnum(static_cast<unsigned char>(text[0]))) {

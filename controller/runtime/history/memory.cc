@@ -6,8 +6,6 @@
 namespace drover::controller {
 namespace {
 
-Instant InstantOf(int64_t ns) { return Instant::FromNanoseconds(ns); }
-
 // As in records.cc, structs are taken apart by naming all of their fields.
 
 v1::HistoryPanic ToProto(const KpaState& kpa) {
@@ -33,7 +31,7 @@ v1::HistoryPanic ToProto(const KpaState& kpa) {
 KpaState ToCore(const v1::HistoryPanic& panic) {
   KpaState out;
   if (panic.has_since_ns()) {
-    out.panic_since = InstantOf(panic.since_ns());
+    out.panic_since = Instant::FromNanoseconds(panic.since_ns());
   }
   out.max_panic = panic.most();
   if (panic.delays() && panic.granularity_ns() > 0) {
@@ -74,10 +72,10 @@ void PutFamilies(const ScalingHistory& memory, v1::HistoryMemory& out) {
 
 void TakeFamilies(const v1::HistoryMemory& memory, ScalingHistory& out) {
   for (const v1::HistoryMemory::Step& step : memory.failed_reads()) {
-    out.failed_reads.push_back({.count = step.value(), .last = InstantOf(step.at_ns())});
+    out.failed_reads.push_back({.count = step.value(), .last = Instant::FromNanoseconds(step.at_ns())});
   }
   if (memory.has_last_pass_ns()) {
-    out.last_pass = InstantOf(memory.last_pass_ns());
+    out.last_pass = Instant::FromNanoseconds(memory.last_pass_ns());
   }
   if (memory.has_panic()) {
     out.kpa = ToCore(memory.panic());
@@ -88,7 +86,7 @@ void TakeFamilies(const v1::HistoryMemory& memory, ScalingHistory& out) {
   }
   out.kpa_values = AverageWindow(std::move(buckets));
   if (memory.has_zero_since_ns()) {
-    out.zero_since = InstantOf(memory.zero_since_ns());
+    out.zero_since = Instant::FromNanoseconds(memory.zero_since_ns());
   }
 }
 
@@ -128,16 +126,16 @@ ScalingHistory ToCore(const v1::HistoryMemory& memory) {
   for (const v1::HistoryPromise& promise : memory.promises()) {
     out.promises[promise.signal()] = ToCore(promise);
   }
-  out.since = InstantOf(memory.since_ns());
+  out.since = Instant::FromNanoseconds(memory.since_ns());
   out.count_at_start = memory.count_at_start();
   for (const v1::HistoryMemory::Step& step : memory.recommendations()) {
-    out.recommendations.push_back({.at = InstantOf(step.at_ns()), .value = step.value()});
+    out.recommendations.push_back({.at = Instant::FromNanoseconds(step.at_ns()), .value = step.value()});
   }
   for (const v1::HistoryMemory::Step& step : memory.changes()) {
-    out.changes.push_back({.at = InstantOf(step.at_ns()), .change = step.value()});
+    out.changes.push_back({.at = Instant::FromNanoseconds(step.at_ns()), .change = step.value()});
   }
   if (memory.has_last_work_ns()) {
-    out.last_work = InstantOf(memory.last_work_ns());
+    out.last_work = Instant::FromNanoseconds(memory.last_work_ns());
   }
   return out;
 }

@@ -16,15 +16,13 @@ constexpr int64_t kForEverAgo = std::numeric_limits<int64_t>::min();
 // Beyond it a double is not exact as an integer.
 constexpr double kLargestWhole = 9007199254740992.0;
 
-Instant InstantOf(int64_t ns) { return Instant::FromNanoseconds(ns); }
-
 // Ages change all the time; what they are counted from does not.
 int64_t AtOf(Duration age, Instant now) {
   return age == absl::InfiniteDuration() ? kForEverAgo : (now - age).nanoseconds();
 }
 
 Duration AgeOf(int64_t at, Instant now) {
-  return at == kForEverAgo ? absl::InfiniteDuration() : now - InstantOf(at);
+  return at == kForEverAgo ? absl::InfiniteDuration() : now - Instant::FromNanoseconds(at);
 }
 
 template <typename To, typename From, typename Change>
@@ -306,7 +304,7 @@ void PutInput(const DecideInput& input, v1::HistoryRecord& record) {
 DecideInput TakeInput(const v1::HistoryRecord& record) {
   const v1::HistoryEvaluation& in = record.evaluation();
   DecideInput out;
-  out.now = InstantOf(in.now_ns());
+  out.now = Instant::FromNanoseconds(in.now_ns());
   out.wall = absl::FromUnixNanos(record.wall_ns());
   out.service = {record.stack(), record.service()};
   out.current = in.current();
@@ -443,7 +441,7 @@ std::optional<HistoryDecoder::Decoded> HistoryDecoder::Decode(const v1::HistoryR
   }
   for (const v1::HistorySignal& changes : in.signals()) {
     if (changes.index() >= signals_->size() ||
-        !Apply(changes, InstantOf(in.now_ns()), (*signals_)[changes.index()])) {
+        !Apply(changes, Instant::FromNanoseconds(in.now_ns()), (*signals_)[changes.index()])) {
       signals_.reset();
       return std::nullopt;
     }

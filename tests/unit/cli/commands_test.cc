@@ -10,6 +10,7 @@
 #include "absl/strings/str_replace.h"
 #include "cli/session.h"
 #include "tests/unit/cli/fake_controller.h"
+#include "tests/unit/cli/run_cli.h"
 #include "tests/unit/cli/samples.h"
 
 namespace drover::cli {
@@ -20,30 +21,14 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
 
-struct Outcome {
-  int code = 0;
-  std::string out;
-  std::string err;
-};
-
 class CommandsTest : public testing::Test {
  protected:
   static void SetUpTestSuite() { setenv("TZ", "UTC", 1); }
 
   Outcome Drover(const std::vector<std::string>& arguments, const std::string& input = "") {
-    std::istringstream in(input);
-    std::ostringstream out;
-    std::ostringstream err;
-    Io io;
-    io.in = &in;
-    io.out = &out;
-    io.err = &err;
-    io.environment = environment_;
-    io.environment.emplace("DROVER_ADDR", fake_.address());
-    io.working_dir = "tests/unit/cli";
-    io.poll_interval = absl::Milliseconds(1);
-    const int code = cli::Run(arguments, io);
-    return {code, out.str(), err.str()};
+    std::map<std::string, std::string> environment = environment_;
+    environment.emplace("DROVER_ADDR", fake_.address());
+    return RunCli(arguments, std::move(environment), "tests/unit/cli", input);
   }
 
   // Compares with tests/unit/cli/golden/NAME.txt; DROVER_REWRITE=1 writes it anew.

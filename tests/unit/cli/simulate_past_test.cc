@@ -14,6 +14,7 @@
 #include "controller/runtime/history/records.h"
 #include "nlohmann/json.hpp"
 #include "tests/unit/cli/fake_controller.h"
+#include "tests/unit/cli/run_cli.h"
 
 namespace drover::cli {
 namespace {
@@ -27,18 +28,6 @@ using testing::HasSubstr;
 constexpr char kHistory[] = "GET /v1/services/shop/thumbs/history";
 constexpr char kLivePolicy[] = "min: 1\nmax: 20\nsignals:\n  - {queue: thumbs, per_replica: 2}\nidle: 2m\n";
 const absl::Time kBegin = absl::FromUnixSeconds(1'700'000'000);
-
-struct Outcome {
-  int code = 0;
-  std::string out;
-  std::string err;
-};
-
-std::string Written(const std::string& name, const std::string& text) {
-  const std::string path = testing::TempDir() + name;
-  std::ofstream(path) << text;
-  return path;
-}
 
 // What a controller records of a queue with a wave of load: the engine itself decides, once a second.
 class RecordedQueue {
@@ -120,19 +109,10 @@ class SimulatePastTest : public testing::Test {
   }
 
   Outcome Simulate(std::vector<std::string> arguments, const std::string& address = "") {
-    std::istringstream in;
-    std::ostringstream out;
-    std::ostringstream err;
-    Io io;
-    io.in = &in;
-    io.out = &out;
-    io.err = &err;
-    io.environment["DROVER_ADDR"] = address.empty() ? fake_.address() : address;
-    io.working_dir = testing::TempDir();
     const std::vector<std::string> head = {"simulate", "--from", "shop/thumbs"};
     arguments.insert(arguments.begin(), head.begin(), head.end());
-    const int code = cli::Run(arguments, io);
-    return {code, out.str(), err.str()};
+    return RunCli(arguments, {{"DROVER_ADDR", address.empty() ? fake_.address() : address}},
+                  testing::TempDir());
   }
 
   absl::Time since_ = kBegin;

@@ -7,37 +7,16 @@
 
 #include "cli/session.h"
 #include "nlohmann/json.hpp"
+#include "tests/unit/cli/run_cli.h"
 
 namespace drover::cli {
 namespace {
 
 using testing::HasSubstr;
 
-struct Outcome {
-  int code = 0;
-  std::string out;
-  std::string err;
-};
-
 Outcome Simulate(std::vector<std::string> arguments) {
-  std::istringstream in;
-  std::ostringstream out;
-  std::ostringstream err;
-  Io io;
-  io.in = &in;
-  io.out = &out;
-  io.err = &err;
-  io.working_dir = "tests/traces";
   arguments.insert(arguments.begin(), "simulate");
-  const int code = Run(arguments, io);
-  return {code, out.str(), err.str()};
-}
-
-// Writes `text` into a file of its own; its path.
-std::string Written(const std::string& name, const std::string& text) {
-  const std::string path = testing::TempDir() + name;
-  std::ofstream(path) << text;
-  return path;
+  return RunCli(arguments, {}, "tests/traces");
 }
 
 TEST(SimulateTest, OneObjectPerTracePolicyTargetAndSeed) {
