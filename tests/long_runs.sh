@@ -25,7 +25,7 @@ run() { # run LINES TITLE COMMAND...: all of its output to the log, the last LIN
 
 end_to_end() { # end_to_end PRESET CTEST-ARGUMENTS...: with the programs of that build
   local preset=$1; shift
-  env DROVER_TEST_REQUIRE=1 DROVER_BIN="$PWD/build/$preset/bin" TSAN_OPTIONS="halt_on_error=1:suppressions=$PWD/tests/tsan.supp" \
+  env DROVER_TEST_REQUIRE=1 DROVER_BIN="$PWD/build/$preset/bin" TSAN_OPTIONS="halt_on_error=1:ignore_noninstrumented_modules=1:suppressions=$PWD/tests/tsan.supp" \
     ctest --test-dir build/release --output-on-failure --no-tests=error "$@"
 }
 

@@ -13,7 +13,10 @@ AgentStream::AgentStream(AgentStreamOwner* owner, StreamId id, grpc::CallbackSer
     : owner_(owner), id_(id), context_(context) {}
 
 void AgentStream::Begin() {
-  self_ = shared_from_this();
+  {
+    const std::lock_guard lock(mutex_);
+    self_ = shared_from_this();
+  }
   StartRead(&incoming_);
 }
 
@@ -130,7 +133,11 @@ void AgentStream::OnCancel() {
 }
 
 void AgentStream::OnDone() {
-  const std::shared_ptr<AgentStream> self = std::move(self_);
+  std::shared_ptr<AgentStream> self;
+  {
+    const std::lock_guard lock(mutex_);
+    self = std::move(self_);
+  }
   owner_->OnClosed(*this);
 }
 
