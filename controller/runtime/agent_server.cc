@@ -2,16 +2,11 @@
 
 #include <grpc/support/log.h>
 #include <grpcpp/grpcpp.h>
-#include <netdb.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <condition_variable>
-#include <cstring>
 #include <map>
 #include <mutex>
 #include <set>
@@ -35,30 +30,6 @@ constexpr uint32_t kHeartbeatSlots = 10;
 using Replaces = AgentStream::Replaces;
 using StreamPtr = std::shared_ptr<AgentStream>;
 
-// Why nothing can listen on `listen`, in the system's own words; gRPC does not tell.
-std::string ListenProblem(const std::string& listen) {
-  const size_t colon = listen.rfind(':');
-  std::string host = listen.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
-  addrinfo* found = nullptr;
-  const std::string port = colon == std::string::npos ? "" : listen.substr(colon + 1);
-  if (const int error = getaddrinfo(host.empty() ? nullptr : host.c_str(), port.c_str(), &hints, &found);
-      error != 0) {
-    return gai_strerror(error);
-  }
-  const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int result = fd < 0 ? -1 : bind(fd, found->ai_addr, found->ai_addrlen);
-  const std::string problem = result == 0 ? "can't listen" : strerror(errno);
-  freeaddrinfo(found);
-  close(fd);
-  return problem;
-}
-
 // What of it matters is told in our own words where it is handled.
 void LogFromGrpc(gpr_log_func_args* args) { Log(LogLevel::kDebug, "gRPC", {{"text", args->message}}); }
 
@@ -67,8 +38,6 @@ void SetChannelArguments(grpc::ServerBuilder& builder) {
   builder.SetMaxSendMessageSize(64 << 20);
   // Bandwidth probing costs a PING for about every report; the reports are far too small for it.
   builder.AddChannelArgument(GRPC_ARG_HTTP2_BDP_PROBE, 0);
-  // Two controllers must not share a port silently.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000);
   builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
@@ -99,18 +68,29 @@ class Server : public AgentServer, public AgentStreamOwner {
     }
     grpc::ServerBuilder builder;
     SetChannelArguments(builder);
-    builder.AddListeningPort(options_.listen, credentials, &port_);
+    acceptor_ = builder.experimental().AddExternalConnectionAcceptor(
+        grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD, credentials);
     builder.RegisterService(&service_);
-    server_ = builder.BuildAndStart();
-    if (server_ == nullptr || port_ == 0) {
-      return absl::UnavailableError(absl::StrCat(options_.listen, ": ", ListenProblem(options_.listen),
+    absl::StatusOr<std::unique_ptr<AgentListener>> listener = AgentListener::Open(options_.listen);
+    if (!listener.ok()) {
+      return absl::UnavailableError(absl::StrCat(options_.listen, ": ", listener.status().message(),
                                                  "; stop the program that uses it or set grpc.listen"));
     }
+    listener_ = *std::move(listener);
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr) {
+      return absl::InternalError("gRPC does not start");
+    }
+    listener_->Start(options_.admission, [this](int socket) {
+      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters connection;
+      connection.fd = socket;
+      acceptor_->HandleNewConnection(&connection);
+    });
     timer_ = std::thread([this] { RunTimer(); });
     return absl::OkStatus();
   }
 
-  int port() const override { return port_; }
+  int port() const override { return listener_ == nullptr ? 0 : listener_->port(); }
 
   size_t connected() const override {
     const std::lock_guard lock(mutex_);
@@ -158,8 +138,9 @@ class Server : public AgentServer, public AgentStreamOwner {
 
   const Options options_;
   Service service_;
-  int port_ = 0;
+  std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
+  std::unique_ptr<AgentListener> listener_;
   AgentRequests requests_;
   std::atomic<uint64_t> epoch_{0};
 
@@ -520,6 +501,7 @@ void Server::Stop() {
     timer_.join();
   }
   if (server_ != nullptr) {
+    listener_.reset();
     for (const StreamPtr& stream : open) {
       stream->Close({grpc::StatusCode::UNAVAILABLE, "the controller is stopping"});
     }

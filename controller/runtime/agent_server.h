@@ -17,6 +17,7 @@
 #include "controller/core/event.h"
 #include "controller/core/ready.h"
 #include "controller/ports/agent_link.h"
+#include "controller/runtime/agent_listener.h"
 #include "controller/runtime/secret_contents.h"
 #include "controller/runtime/tls_files.h"
 
@@ -30,6 +31,7 @@ class AgentServer : public AgentLink {
     Duration report_interval = absl::Seconds(1);     // told to agents
     Duration hello_timeout = absl::Seconds(5);       // from connect to Hello
     Duration heartbeat_interval = absl::Seconds(1);  // to nodes with singletons (R7.2)
+    AdmissionRate admission{250, 50};                // of connections (R13)
     const SecretContents* secrets = nullptr;         // not owned; null: none
     // Thread-safe; to the loop. `quiet`: a report that says nothing but newer samples.
     std::function<void(Event, bool quiet)> post;

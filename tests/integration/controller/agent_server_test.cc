@@ -3,6 +3,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <condition_variable>
 #include <deque>
@@ -10,6 +14,7 @@
 #include <mutex>
 
 #include "controller/runtime/convert.h"
+#include "controller/runtime/loop.h"
 #include "drover/v1/cluster.pb.h"
 #include "tests/integration/controller/stream_client.h"
 
@@ -18,11 +23,24 @@ namespace {
 
 constexpr const char* kNode = "00000000000000aa";
 
+int ConnectTo(int port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  EXPECT_EQ(connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0) << strerror(errno);
+  return fd;
+}
+
 class AgentServerTest : public ::testing::Test {
  protected:
-  void SetUp() override {
+  void SetUp() override { Start(AgentServer::Options().admission); }
+
+  void Start(AdmissionRate admission) {
     AgentServer::Options options;
     options.listen = "127.0.0.1:0";
+    options.admission = admission;
     options.heartbeat_interval = absl::Milliseconds(50);
     options.secrets = &secrets_;
     options.post = [this](Event event, bool /*quiet*/) {
@@ -91,6 +109,48 @@ TEST_F(AgentServerTest, ReportsBecomeEventsOfTheirStream) {
   EXPECT_EQ(report.node, NodeId(kNode));
   EXPECT_EQ(report.applied_revision, Revision(4));
   EXPECT_EQ(server_->connected(), 1U);
+}
+
+TEST(AdmissionRateTest, SavesUpForABurstAndNoMore) {
+  constexpr Instant kStart = Instant::FromNanoseconds(1'000'000'000'000);
+  AdmissionRate rate(/*per_second=*/10, /*burst=*/3);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(rate.Admit(kStart), absl::ZeroDuration());
+  }
+  EXPECT_EQ(rate.Admit(kStart), absl::Milliseconds(100));
+  EXPECT_EQ(rate.Admit(kStart + absl::Milliseconds(60)), absl::Milliseconds(40));
+  EXPECT_EQ(rate.Admit(kStart + absl::Milliseconds(100)), absl::ZeroDuration());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(rate.Admit(kStart + absl::Hours(1)), absl::ZeroDuration());
+  }
+  EXPECT_GT(rate.Admit(kStart + absl::Hours(1)), absl::ZeroDuration());
+}
+
+TEST_F(AgentServerTest, R13_ManyConnectionsAtOnceComeInAtABoundedRate) {
+  constexpr double kPerSecond = 40;
+  constexpr double kBurst = 5;
+  constexpr size_t kConnections = 60;
+  Start(AdmissionRate(kPerSecond, kBurst));
+  StreamClient there(server_->port());
+  Join(there);
+  const Instant start = Now();
+  std::vector<pollfd> waiting;
+  for (size_t i = 0; i < kConnections; ++i) {
+    waiting.push_back({.fd = ConnectTo(server_->port()), .events = POLLIN, .revents = 0});
+  }
+  while (!waiting.empty()) {
+    ASSERT_GT(poll(waiting.data(), waiting.size(), 20000), 0) << waiting.size() << " were not let in";
+    const double elapsed_s = absl::ToDoubleSeconds(Now() - start);
+    // gRPC greets whom it has.
+    std::erase_if(waiting, [](const pollfd& connection) {
+      return connection.revents != 0 && close(connection.fd) == 0;
+    });
+    EXPECT_LE(static_cast<double>(kConnections - waiting.size()), kBurst + kPerSecond * elapsed_s);
+  }
+  v1::AgentMessage message;
+  message.mutable_report()->set_applied_revision(4);
+  there.Send(message);
+  EXPECT_EQ(Next<NodeReport>().applied_revision, Revision(4));
 }
 
 TEST_F(AgentServerTest, EndOfTheStreamIsAnEvent) {
