@@ -364,6 +364,22 @@ bool MayRetryTask(Model& model, Service& service) {
   return true;
 }
 
+// Fewer runs are wanted than are at it. What has completed stays, as the proof of its run.
+void StopSurplusRuns(Model& model, Service& service, int64_t surplus) {
+  if (surplus <= 0) {
+    return;
+  }
+  for (const ReplicaId id : StopOrderOf(model, service)) {
+    if (model.replicas.at(id).state == ReplicaState::kCompleted) {
+      continue;
+    }
+    BeginStop(model, id, {.reason = "ScaleDown", .operator_change = true});
+    if (--surplus == 0) {
+      return;
+    }
+  }
+}
+
 // R7.3: one run per revision; it is done when every completion it asks for has come.
 void ReviewTask(Model& model, Service& service) {
   const uint64_t revision = model.stacks.at(service.key.stack).record.revision;
@@ -390,6 +406,7 @@ void ReviewTask(Model& model, Service& service) {
     failed = failed || replica.state == ReplicaState::kFailed;
     running += IsActive(replica.state) || replica.state == ReplicaState::kLost ? 1 : 0;
   }
+  StopSurplusRuns(model, service, std::min(running, running + completed - service.record.desired));
   std::vector<Choice> choices;
   if (completed >= service.record.desired) {
     service.record.task_revision_done = revision;

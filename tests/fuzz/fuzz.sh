@@ -12,4 +12,4 @@ dictionary=tests/fuzz/$target.dict
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 build/fuzz/bin/fuzz-"$target" ${dictionary:+$([[ -e $dictionary ]] && echo "-dict=$dictionary")} -max_total_time="$seconds" \
-  -max_len=4096 -timeout=30 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=build/fuzz/ "$new" "tests/fuzz/corpus/$target"
+  -max_len=1024 -timeout=30 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=build/fuzz/ "$new" "tests/fuzz/corpus/$target"

@@ -170,7 +170,8 @@ void StepChecks::OnView(const controller::View& view) {
     const auto& autoscale = service->spec.autoscale;
     const int64_t most = (autoscale ? autoscale->max : service->record.desired) + kSurge;
     Expect(active <= most, "R3.3: replicas ≤ max + surge",
-           absl::StrCat(ToString(key), ": ", active, " active, at most ", most));
+           absl::StrCat(ToString(key), ": ", active, " active, at most ", most,
+                        service->spec.task ? ", task" : "", "; ", service->status));
   }
 }
 

@@ -53,6 +53,29 @@ TEST(StopOrderTest, R5_1_TheSpreadIsKeptThenTheYoungerGoes) {
   EXPECT_EQ(StopOrderOf(model, web), (std::vector<ReplicaId>{young_a, only_b, old_a}));
 }
 
+TEST(TaskTest, R7_3_FewerRunsWantedStopsThoseThatHaveNotCompleted) {
+  ModelBuilder builder;
+  Model& model = builder.model();
+  Node& a = builder.AddNode("a");
+  ServiceSpec spec = ModelBuilder::Spec("migrate");
+  spec.task = true;
+  Service& task = builder.AddService(spec, 4);
+  const ReplicaId completed = builder.AddReplica(task, a, ReplicaState::kCompleted).record.id;
+  const ReplicaId running = builder.AddReplica(task, a, ReplicaState::kRunning).record.id;
+  const ReplicaId starting = builder.AddReplica(task, a, ReplicaState::kStarting).record.id;
+  builder.AddReplica(task, a, ReplicaState::kPulling);
+  const Probes probes(model);
+  ReviewService(model, probes, task);
+  EXPECT_EQ(task.in(ReplicaState::kStopping), 0) << "as many as are wanted";
+  task.record.desired = 2;
+  ReviewService(model, probes, task);
+  EXPECT_EQ(model.replicas.at(completed).state, ReplicaState::kCompleted);
+  EXPECT_EQ(model.replicas.at(running).state, ReplicaState::kRunning);
+  EXPECT_EQ(model.replicas.at(starting).state, ReplicaState::kStopping);
+  EXPECT_EQ(task.in(ReplicaState::kStopping), 2);
+  EXPECT_EQ(task.record.task_revision_done, 0U) << "one is still at it";
+}
+
 TEST(AdmitTest, R1_4_NeverMoreThanHalfOfANodeUnlessAsked) {
   ModelBuilder builder;
   Node& a = builder.AddNode("a");
