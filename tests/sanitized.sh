@@ -11,5 +11,5 @@ fi
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
 export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1:suppressions=$PWD/tests/tsan.supp}
-# Two weeks of a trace, without optimisation, say nothing more about memory and threads.
-exec ctest --test-dir "build/$1" -L 'unit|sim' -LE source -E PublishedTable --output-on-failure --parallel "$(nproc)" --no-tests=error
+# Two weeks of a trace and long statistics, without optimisation, say nothing more about memory and threads.
+exec ctest --test-dir "build/$1" -L 'unit|sim' -LE source -E 'PublishedTable|ErlangTest' --output-on-failure --parallel "$(nproc)" --no-tests=error

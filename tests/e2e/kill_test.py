@@ -12,11 +12,11 @@ class KillTest(E2eTest):
     def begin(self, c):
         """A stack in the middle of growing: web under load, the queue service on its way from 1 to WANTED."""
         c.start()
-        c.up({"web": c.web(minimum=2, maximum=4), "thumbnailer": c.worker(down="10s")}, **{"x-queues": c.queue()})
+        c.up({"web": c.web(minimum=2, maximum=4), "thumbnailer": c.worker(down="5s")}, **{"x-queues": c.queue()})
         c.wait_web()
         c.wait_service("thumbnailer", ready=1)
-        self.load = c.http_load("/", 50, 25)
-        c.redis.push(60, job_ms=1200)
+        self.load = c.http_load("/", 50, 20)
+        c.redis.push(60, job_ms=1000)
         wait("the scale-up has begun", lambda: len(c.containers("thumbnailer")) >= 2, 30)
 
     def converged(self, c):
