@@ -222,7 +222,7 @@ std::string FailureText(const Model& model, const Service& service) {
   return "";
 }
 
-enum class Stopped { kAny, kUnreadyOnly };
+enum class Stopped { kAny, kUnreadyOnly, kUncompleted };
 
 void StopSome(Model& model, Service& service, int64_t count, Stopped which, const StopOrder& order,
               std::vector<Choice>* choices) {
@@ -236,6 +236,9 @@ void StopSome(Model& model, Service& service, int64_t count, Stopped which, cons
     const Replica& replica = model.replicas.at(id);
     if (which == Stopped::kUnreadyOnly &&
         (replica.state == ReplicaState::kReady || !Model::IsCurrent(service, replica))) {
+      continue;
+    }
+    if (which == Stopped::kUncompleted && replica.state == ReplicaState::kCompleted) {
       continue;
     }
     --count;
@@ -364,22 +367,6 @@ bool MayRetryTask(Model& model, Service& service) {
   return true;
 }
 
-// Fewer runs are wanted than are at it. What has completed stays, as the proof of its run.
-void StopSurplusRuns(Model& model, Service& service, int64_t surplus) {
-  if (surplus <= 0) {
-    return;
-  }
-  for (const ReplicaId id : StopOrderOf(model, service)) {
-    if (model.replicas.at(id).state == ReplicaState::kCompleted) {
-      continue;
-    }
-    BeginStop(model, id, {.reason = "ScaleDown", .operator_change = true});
-    if (--surplus == 0) {
-      return;
-    }
-  }
-}
-
 // R7.3: one run per revision; it is done when every completion it asks for has come.
 void ReviewTask(Model& model, Service& service) {
   const uint64_t revision = model.stacks.at(service.key.stack).record.revision;
@@ -406,8 +393,11 @@ void ReviewTask(Model& model, Service& service) {
     failed = failed || replica.state == ReplicaState::kFailed;
     running += IsActive(replica.state) || replica.state == ReplicaState::kLost ? 1 : 0;
   }
-  StopSurplusRuns(model, service, std::min(running, running + completed - service.record.desired));
   std::vector<Choice> choices;
+  // Fewer runs are wanted than are at it. What has completed stays, as the proof of its run.
+  const int64_t surplus = std::min(running, running + completed - service.record.desired);
+  StopSome(model, service, std::max<int64_t>(surplus, 0), Stopped::kUncompleted,
+           {.reason = "ScaleDown", .operator_change = true}, &choices);
   if (completed >= service.record.desired) {
     service.record.task_revision_done = revision;
     model.TouchRecord(service);

@@ -13,7 +13,6 @@
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "common/status.h"
 #include "controller/runtime/logger.h"
 #include "controller/runtime/loop.h"
@@ -90,30 +89,24 @@ AgentListener::~AgentListener() {
 }
 
 absl::StatusOr<std::unique_ptr<AgentListener>> AgentListener::Open(const std::string& listen) {
-  const size_t colon = listen.rfind(':');
-  std::string host = listen.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
-    host = host.substr(1, host.size() - 2);
-  }
+  ASSIGN_OR_RETURN(const Address address, ParseAddress(listen));
   std::unique_ptr<AgentListener> listener(new AgentListener());
-  RETURN_IF_ERROR(listener->Listen(host, colon == std::string::npos ? "0" : listen.substr(colon + 1)));
+  RETURN_IF_ERROR(listener->Listen(address));
   return listener;
 }
 
-absl::Status AgentListener::Listen(const std::string& host, const std::string& port) {
+absl::Status AgentListener::Listen(const Address& address) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE;
   addrinfo* found = nullptr;
-  if (const int error = getaddrinfo(host.empty() ? nullptr : host.c_str(), port.c_str(), &hints, &found);
-      error != 0) {
+  if (const int error = getaddrinfo(address.host.c_str(), nullptr, &hints, &found); error != 0) {
     return absl::UnavailableError(gai_strerror(error));
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> addresses(found, freeaddrinfo);
-  port_ = static_cast<int>(std::strtol(port.c_str(), nullptr, 10));
+  port_ = address.port;
   int failure = 0;
-  for (const addrinfo* address = found; address != nullptr; address = address->ai_next) {
-    const int socket = ListenOn(*address, port_);
+  for (const addrinfo* one = found; one != nullptr; one = one->ai_next) {
+    const int socket = ListenOn(*one, port_);
     // A name may have addresses of a family that this host does not speak.
     if (socket == -EAFNOSUPPORT || socket == -EADDRNOTAVAIL) {
       failure = -socket;

@@ -11,6 +11,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/time.h"
+#include "controller/config/config.h"
 
 namespace drover::controller {
 
@@ -32,7 +33,7 @@ class AdmissionRate {
 class AgentListener {
  public:
   // `listen` is "ADDRESS:PORT", with any free port for port 0; a name stands for all of its addresses.
-  // Nothing is taken before Start. Errors: Unavailable, in the system's words.
+  // Nothing is taken before Start. Errors: InvalidArgument; Unavailable, in the system's words.
   static absl::StatusOr<std::unique_ptr<AgentListener>> Open(const std::string& listen);
 
   // Takes nothing more; connections that wait are closed.
@@ -50,7 +51,7 @@ class AgentListener {
  private:
   AgentListener();
 
-  absl::Status Listen(const std::string& host, const std::string& port);
+  absl::Status Listen(const Address& address);
   void Run(AdmissionRate rate);
   // The sockets at which connections wait, once there are some; none: the end.
   std::vector<int> WaitForConnections() const;
