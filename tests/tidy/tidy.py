@@ -168,7 +168,7 @@ def functions(text):
     lines = text.splitlines()
     for i, line in enumerate(lines):
         m = re.match(r"^( {0,4})(\S.*)\{$", line)
-        if not m or re.match(r"(namespace|class|struct|enum|union|extern|if|for|while|switch|else|do|try|return|\}|//)\b", m.group(2)):
+        if not m or m.group(2).startswith("}") or re.match(r"(namespace|class|struct|enum|union|extern|if|for|while|switch|else|do|try|return|//)\b", m.group(2)):
             continue
         if re.search(r"\[[&=\w, *]*\]\s*[({]", line):  # a lambda counts with the function around it
             continue
@@ -177,8 +177,9 @@ def functions(text):
             start -= 1
         if "(" not in "".join(lines[start:i + 1]) or "= {" in line:
             continue
+        margin = min(m.group(1), re.match(" *", lines[start]).group(0), key=len)  # parameters are further in than the head
         for j in range(i + 1, len(lines)):
-            if re.match("^" + m.group(1) + r"\}", lines[j]):
+            if re.match("^" + margin + r"\}", lines[j]):
                 yield start + 1, j - i - 1, lines[start].strip()
                 break
 

@@ -27,6 +27,8 @@ constexpr double kSmall = 0.3;        // standard deviations of a Poisson load: 
 constexpr double kRemoveScale = 1;    // start-ups between removals
 constexpr double kRounding = 1e-3;    // of a replica
 constexpr double kLongAgo = 1e9;      // s
+constexpr double kSeasonLead = 1.5;   // start-ups: the mean is too late for half of them
+constexpr double kSeasonStep = 60;    // s
 constexpr double kGap = 5;            // start-ups without a sample: begin anew from the present count
 
 struct Step {
@@ -151,6 +153,21 @@ double Surge(const Step& at, double load, int64_t held, const MaxWaitState& stat
   return std::max(state.surge, load + extra);
 }
 
+// Replicas for what comes at this minute of the hour: as many as cost less, idle once, than their absence
+// for a start-up would.
+int64_t Seasonal(const Step& at, const Need& need, MaxWaitState& state) {
+  const double reckoned = need.load + need.spare;
+  state.season.Add(at.now_s, state.load.demand, reckoned, state.startup_s);
+  const double idle_s = 2 * state.startup_s + kSeasonStep;
+  const double missed_s = state.account.price * (state.startup_s - at.promise_s);
+  if (idle_s >= missed_s) {
+    return 0;
+  }
+  const double load =
+      state.season.Expected(at.now_s, kSeasonLead * state.startup_s, reckoned, idle_s / missed_s);
+  return CeilToCount(at.Replicas(load - kRounding));
+}
+
 // Few changes: nothing small is removed, nothing twice within a start-up, nothing added right after a
 // removal unless jobs wait.
 void Batch(const Step& at, double load, MaxWaitState& state, Wish& wish) {
@@ -190,16 +207,31 @@ void Limit(const MaxWaitInput& input, const MaxWaitState& state, Wish& wish) {
   }
 }
 
-std::string Formula(const Need& need, double slots, int64_t level, int64_t held, double hold_s, int64_t raw) {
+// Replicas, by what asks for them.
+struct Counts {
+  int64_t level = 0;  // the need
+  int64_t held = 0;   // and what is likely to be needed again
+  int64_t seasonal = 0;
+  int64_t surge = 0;
+
+  int64_t Most() const { return std::max({held, seasonal, surge}); }
+};
+
+std::string Formula(const Need& need, double slots, const Counts& counts, double hold_s) {
   std::string text = absl::StrFormat("load %.1f + spare %.1f", need.load, need.spare);
   if (slots != 1) {
     absl::StrAppend(&text, ", ", FormatNumber(slots), " in each");
   }
-  absl::StrAppend(&text, " = ", level);
-  if (raw > held) {
-    absl::StrAppend(&text, ", ", raw, " to work off the backlog");
-  } else if (held > level) {
-    absl::StrAppendFormat(&text, ", %d needed within %.0f s", held, hold_s);
+  absl::StrAppend(&text, " = ", counts.level);
+  const int64_t most = counts.Most();
+  if (most == counts.held) {
+    if (most > counts.level) {
+      absl::StrAppendFormat(&text, ", %d needed within %.0f s", most, hold_s);
+    }
+  } else if (most == counts.seasonal) {
+    absl::StrAppendFormat(&text, ", %d for what comes at this minute of the hour", most);
+  } else {
+    absl::StrAppendFormat(&text, ", %d to work off the backlog", most);
   }
   return text;
 }
@@ -258,11 +290,15 @@ Wish MaxWaitWish(const MaxWaitInput& input, MaxWaitState& state) {
       state.startup_s, kLongestHold * state.startup_s);
   const int64_t held = state.gaps.Held(at.now_s, hold_s);
   state.surge = Surge(at, need.load, held, state);
+  const Counts counts = {.level = level,
+                         .held = held,
+                         .seasonal = Seasonal(at, need, state),
+                         .surge = CeilToCount(at.Replicas(state.surge))};
   Wish wish;
   wish.value = input.load.waiting + input.load.running.value_or(0);
-  wish.raw = std::max(held, CeilToCount(at.Replicas(state.surge)));
+  wish.raw = counts.Most();
   wish.wish = wish.raw;
-  wish.formula = Formula(need, input.load.slots, level, held, hold_s, *wish.raw);
+  wish.formula = Formula(need, input.load.slots, counts, hold_s);
   Limit(input, state, wish);
   Batch(at, need.load, state, wish);
   return wish;

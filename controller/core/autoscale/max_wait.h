@@ -3,7 +3,7 @@
 // errors, and prices a late job by how far the promise is behind. docs/internals/max-wait.md explains.
 //
 //   sample ─► load ─► forecast a start-up ahead ─► spare for the promise ─► held as long as returns are
-//   likely ─► more while a backlog is late ─► batched
+//   likely ─► more before what comes every hour ─► more while a backlog is late ─► batched
 //
 // Bounded memory, pure; times may be irregular and have gaps.
 #pragma once
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "common/time.h"
+#include "controller/core/autoscale/hour_season.h"
 #include "controller/core/autoscale/load_estimate.h"
 #include "controller/core/autoscale/return_gaps.h"
 #include "controller/core/autoscale/throughput_watch.h"
@@ -60,6 +61,7 @@ struct MaxWaitState {
   PromiseAccount account;
   ForecastError error;
   ReturnGaps gaps;
+  HourSeason season;
   ThroughputWatch throughput;
   double surge = 0;      // jobs at a time wanted to work off a backlog; 0: none
   double added_s = 0;    // when the answer last rose

@@ -204,11 +204,47 @@ ReturnGaps GapsOf(const v1::HistoryPromise& promise) {
   return ReturnGaps(std::move(out));
 }
 
+v1::HistorySeason ToProto(const HourSeason& season) {
+  const auto& [reckoned, past, minute, latest] = season.state();
+  v1::HistorySeason out;
+  Put(reckoned, out.mutable_reckoned());
+  for (const std::vector<HourSeason::Minute>& hours : past) {
+    v1::HistorySeason::Minute* added = out.add_past();
+    for (const auto& [load, unseen] : hours) {
+      added->add_load(load);
+      added->add_unseen(unseen);
+    }
+  }
+  out.set_minute(minute);
+  out.set_load(latest.load);
+  out.set_unseen(latest.unseen);
+  return out;
+}
+
+HourSeason ToCore(const v1::HistorySeason& season) {
+  HourSeason::State out;
+  out.reckoned = Trail(ToCore(season.reckoned()));
+  if (season.past_size() > 0) {
+    out.past.resize(HourSeason::kMinutes);
+  }
+  const int minutes = std::min(season.past_size(), static_cast<int>(HourSeason::kMinutes));
+  for (int i = 0; i < minutes; ++i) {
+    const v1::HistorySeason::Minute& hours = season.past(i);
+    const int size = std::min({hours.load_size(), hours.unseen_size(), static_cast<int>(HourSeason::kHours)});
+    for (int hour = 0; hour < size; ++hour) {
+      out.past[static_cast<size_t>(i)].push_back({.load = hours.load(hour), .unseen = hours.unseen(hour)});
+    }
+  }
+  out.minute = season.minute();
+  out.latest = {.load = season.load(), .unseen = season.unseen()};
+  return HourSeason(std::move(out));
+}
+
 }  // namespace
 
 v1::HistoryPromise ToProto(const MaxWaitState& promise, size_t signal) {
-  const auto& [begin, last_s, load, startup_s, startups, account, error, gaps, throughput, surge, added_s,
-               removed_s] = promise;
+  const auto& [begin, last_s, load, startup_s, startups, account, error, gaps, season, throughput, surge,
+               added_s, removed_s] = promise;
   const auto& [arrived, overdue, debt, price] = account;
   const auto& [forecasts, bias, spread] = error;
   v1::HistoryPromise out;
@@ -228,6 +264,7 @@ v1::HistoryPromise ToProto(const MaxWaitState& promise, size_t signal) {
   out.set_bias(bias);
   out.set_spread(spread);
   PutGaps(gaps, out);
+  *out.mutable_season() = ToProto(season);
   *out.mutable_throughput() = ToProto(throughput);
   out.set_surge(surge);
   out.set_added_s(added_s);
@@ -251,6 +288,7 @@ MaxWaitState ToCore(const v1::HistoryPromise& promise) {
   out.error = {
       .forecasts = Trail(ToCore(promise.forecasts())), .bias = promise.bias(), .spread = promise.spread()};
   out.gaps = GapsOf(promise);
+  out.season = ToCore(promise.season());
   out.throughput = ToCore(promise.throughput());
   out.surge = promise.surge();
   out.added_s = promise.added_s();

@@ -144,6 +144,37 @@ TEST(MaxWaitTest, CapacityStaysWhereLoadHasReturned) {
   EXPECT_NE(often.wish.formula.find("needed within"), std::string::npos) << often.wish.formula;
 }
 
+// Half a minute of forty times the load, an hour apart.
+void RunHours(Plant& plant, int hours) {
+  for (int hour = 0; hour < hours; ++hour) {
+    plant.Run(1800, 1);
+    plant.Run(30, 40);
+    plant.Run(1770, 1);
+  }
+}
+
+TEST(MaxWaitTest, WhatComesEveryHourIsStartedBeforeIt) {
+  Plant plant{.promise_s = 5, .startup_s = 60};
+  plant.Run(10, 1);
+  RunHours(plant, 1);
+  EXPECT_GT(plant.longest_wait_s, plant.promise_s);
+  RunHours(plant, 2);
+  plant.longest_wait_s = 0;
+  plant.Run(1780, 1);
+  EXPECT_NE(plant.wish.formula.find("at this minute of the hour"), std::string::npos) << plant.wish.formula;
+  EXPECT_GE(plant.count(), 70);
+  plant.Run(20, 1);
+  plant.Run(30, 40);
+  EXPECT_LT(plant.longest_wait_s, plant.promise_s);
+}
+
+TEST(MaxWaitTest, NothingIsStartedForTheClockWhereStartingInTimeIsEasy) {
+  Plant plant{.promise_s = 10, .startup_s = 10};
+  RunHours(plant, 3);
+  plant.Run(1780, 1);
+  EXPECT_LE(plant.count(), 5);
+}
+
 TEST(MaxWaitTest, StartUpAndServiceTimesAreLearned) {
   Plant plant{.service_s = 3, .startup_s = 40};
   plant.Run(600, 10);
