@@ -15,7 +15,8 @@ namespace {
 constexpr double kStartupPrior = 10;       // s, counts as two measured starts
 constexpr double kLeastPrice = 10;         // of a late job, in mean job lengths of replica time
 constexpr double kPriceOfDebt = 15;        // for one start-up's arrivals beyond the allowed
-constexpr double kMostDebt = 3.5;          // start-ups: capacity is not held at any price
+constexpr double kMostDebt = 6;            // start-ups: capacity is not held at any price
+constexpr double kDebtScale = 100;         // start-ups in which it is forgotten: once is no habit
 constexpr double kLateAtLeastPrice = 0.1;  // share that may be late by chance, times the price
 constexpr double kBiasScale = 5;           // start-ups
 constexpr double kSpreadScale = 10;
@@ -74,6 +75,7 @@ void KeepAccount(const Step& at, double arrivals, MaxWaitState& state) {
   PromiseAccount& account = state.account;
   const double late = NewlyLate(at, state);
   const double startup_jobs = std::max(1.0, state.load.rate * state.startup_s);
+  account.debt *= 1 - WeightOf(at.step_s, kDebtScale * state.startup_s);
   account.debt += (late - at.input.late_share * arrivals) / startup_jobs;
   account.debt = std::clamp(account.debt, 0.0, kMostDebt);
   account.price = kLeastPrice + kPriceOfDebt * account.debt;
