@@ -25,4 +25,15 @@ size_t Utf8Length(absl::string_view text) {
   return overlong || outside ? 0 : length;
 }
 
+size_t FindInvalidUtf8(absl::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = Utf8Length(text.substr(i));
+    if (length == 0) {
+      return i;
+    }
+    i += length;
+  }
+  return absl::string_view::npos;
+}
+
 }  // namespace drover

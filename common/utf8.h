@@ -11,4 +11,7 @@ namespace drover {
 // `text` is empty.
 size_t Utf8Length(absl::string_view text);
 
+// Where in `text` the first byte is that belongs to no character; absl::string_view::npos: all do.
+size_t FindInvalidUtf8(absl::string_view text);
+
 }  // namespace drover

@@ -80,7 +80,10 @@ class EnvParser {
       return;
     }
     ++pos_;
-    Put(key, raw_ ? RestOfLine() : ReadValue(mark));
+    const std::string value = raw_ ? RestOfLine() : ReadValue(mark);
+    RequireUtf8(key, mark, faults_);
+    RequireUtf8(value, mark, faults_);
+    Put(key, value);
   }
 
   void Put(const std::string& key, const std::string& value) {

@@ -45,9 +45,10 @@ std::vector<EnvFileRef> ReadEnvFileRefs(const Node& node, Reading& r) {
 
 void ReadEnvironmentOf(const Node& service, ServiceRead& s, Reading& r) {
   std::map<std::string, std::string> values;
-  auto inherit = [&](const std::string& key) {
+  auto inherit = [&](const std::string& key, const Mark& mark) {
     auto it = r.in.environment.find(key);
     if (it != r.in.environment.end()) {
+      RequireUtf8(it->second, mark, r.faults);
       values[key] = it->second;
     } else {
       values.erase(key);
@@ -70,7 +71,7 @@ void ReadEnvironmentOf(const Node& service, ServiceRead& s, Reading& r) {
         if (value) {
           values[key] = *value;
         } else {
-          inherit(key);
+          inherit(key, ref.mark);
         }
       }
     }
@@ -82,7 +83,7 @@ void ReadEnvironmentOf(const Node& service, ServiceRead& s, Reading& r) {
       } else if (item.value) {
         values[item.key] = *item.value;
       } else {
-        inherit(item.key);
+        inherit(item.key, item.mark);
       }
     }
   }

@@ -62,4 +62,7 @@ class FaultList {
   std::vector<Fault> deploy_;
 };
 
+// Refuses `text` that is no UTF-8: it can stand neither in the API nor in the store.
+void RequireUtf8(absl::string_view text, const Mark& mark, FaultList& faults);
+
 }  // namespace drover::compose

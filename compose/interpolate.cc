@@ -148,7 +148,9 @@ std::string Interpolate(const std::string& text, const Environment& environment,
   if (text.find('$') == std::string::npos) {
     return text;
   }
-  return Expander(text, environment, mark, faults).Run();
+  std::string expanded = Expander(text, environment, mark, faults).Run();
+  RequireUtf8(expanded, mark, faults);
+  return expanded;
 }
 
 void InterpolateTree(Node& node, const Environment& environment, FaultList& faults) {

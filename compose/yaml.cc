@@ -58,6 +58,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
+    RequireUtf8(value, At(mark), faults_);
     Node node = MakeScalar(At(mark), value);
     node.tag = OwnTag(tag);
     if (tag == "?" && value == "<<") {

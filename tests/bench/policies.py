@@ -313,7 +313,7 @@ def main():
     table = Table(runs, all_traces, seeds)
     own = [name for name, path, _ in all_traces if path.startswith(os.path.join(ROOT, "tests/traces"))]
     given = [name for name, _, _ in all_traces if name not in own]
-    command = " ".join(["tests/bench/policies.py"] + [a for a in sys.argv[1:] if a != "--report-only"])
+    command = "tests/bench/policies.py" + (" --quick" if options.quick else f" --seeds {options.seeds}")  # what decides the figures
     os.makedirs(os.path.dirname(options.out), exist_ok=True)
     with open(options.out, "w", encoding="utf-8") as out:
         out.writelines(line + "\n" for line in report(table, given, own, command))

@@ -112,6 +112,8 @@ void DecideBy(const AutoscaleSpec& spec) {
 
 void CheckAccepted(const v1::StackSpec& spec, absl::string_view where, const std::string& text) {
   const std::vector<std::string> faults = controller::SpecFaults(spec);
+  Expect(v1::StackSpec().ParseFromString(spec.SerializeAsString()),
+         "what is read can be written and read again", text);
   Expect(faults.empty(), absl::StrCat("what ", where, " accepts, the controller accepts"),
          absl::StrCat(absl::StrJoin(faults, "\n"), "\n", text));
   DecideBy(*controller::ToCore(spec)->services.front().autoscale);
