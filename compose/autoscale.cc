@@ -186,6 +186,7 @@ void CheckRules(const Node& item, const Node* queue, Reading& r) {
 // A signal is a map with the signal's name as one key; a queue has its rule beside it.
 void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
   v1::SignalSpec* signal = autoscale->add_signals();
+  const size_t faults_before = r.faults.errors().size();
   auto refused = [&](absl::string_view name) {
     return Key{name, [&](const Entry& e) {
                  r.faults.Add(e.mark, absl::StrCat("signal ", e.key,
@@ -236,7 +237,9 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
   for (const char* name : {"cpu", "memory", "queue", "in_flight", "rate", "latency", "backlog", "schedule"}) {
     named += item.Find(name) != nullptr ? 1 : 0;
   }
-  if (named > 1) {
+  if (named == 0 && r.faults.errors().size() == faults_before) {
+    r.faults.Add(item.mark, "this entry names no signal; write one, such as `cpu: 60%`, or remove it");
+  } else if (named > 1) {
     r.faults.Add(item.mark, "one entry names two signals; begin each signal with its own `-`");
   }
   CheckRules(item, queue, r);

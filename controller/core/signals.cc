@@ -1,6 +1,7 @@
 #include "controller/core/signals.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "controller/core/edge_load.h"
@@ -109,6 +110,9 @@ std::optional<std::string> WhyUnknown(const Model& model, const QueueState& stat
   }
   if (!state.reading->ready) {
     return state.reading->error;
+  }
+  if (!std::isfinite(*state.reading->ready + state.reading->held.value_or(0))) {
+    return absl::StrCat(model.NodeName(state.primary), " measured what is no number");
   }
   const Duration age = model.now - state.measured;
   return age <= fresh_for ? std::nullopt

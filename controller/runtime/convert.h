@@ -52,6 +52,10 @@ google::protobuf::Duration ToProto(Duration duration);
 absl::Time ToCore(const google::protobuf::Timestamp& time);
 google::protobuf::Timestamp ToProto(absl::Time time);
 
+// Whether a number of jobs from outside can be reckoned with: 0 to 1e15. NaN, infinity, and what becomes
+// infinite in a sum would spread through all that follows.
+constexpr bool IsAmount(double value) { return value >= 0 && value <= 1e15; }
+
 // ---- from agents --------------------------------------------------------------------------------
 
 // Where and when a message was received.

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "controller/runtime/convert.h"
@@ -155,8 +154,6 @@ HostSample ToCore(const v1::HostSample& host) {
 }
 
 QueueReading ToCore(const v1::QueueSample& sample, Faults& faults) {
-  // NaN and infinity would spread through every comparison that follows.
-  const auto usable = [](double value) { return std::isfinite(value) && value >= 0; };
   QueueReading out;
   out.probe = sample.probe();
   out.term = sample.term();
@@ -165,7 +162,7 @@ QueueReading ToCore(const v1::QueueSample& sample, Faults& faults) {
   if (!sample.known()) {
     return out;
   }
-  if (!usable(sample.ready())) {
+  if (!IsAmount(sample.ready())) {
     out.error = absl::StrCat("the agent sent ", sample.ready(), " as the number of jobs");
     faults.push_back(absl::StrCat("queues: probe ", sample.probe(), ": ", out.error));
     return out;
@@ -174,13 +171,13 @@ QueueReading ToCore(const v1::QueueSample& sample, Faults& faults) {
   if (sample.has_active()) {
     out.active = sample.active();
   }
-  if (sample.has_held() && usable(sample.held())) {
+  if (sample.has_held() && IsAmount(sample.held())) {
     out.held = sample.held();
   }
-  if (sample.has_workers() && usable(sample.workers())) {
+  if (sample.has_workers() && IsAmount(sample.workers())) {
     out.workers = sample.workers();
   }
-  if (sample.has_oldest_seconds() && usable(sample.oldest_seconds())) {
+  if (sample.has_oldest_seconds() && IsAmount(sample.oldest_seconds())) {
     out.oldest = absl::Seconds(sample.oldest_seconds());
   }
   return out;
@@ -211,7 +208,7 @@ EdgeStatus ToCore(const v1::EdgeReport& report, Faults& faults) {
     if (set.has_queued()) {
       status.queued = set.queued();
     }
-    if (set.has_rate() && std::isfinite(set.rate())) {
+    if (set.has_rate() && IsAmount(set.rate())) {
       status.rate = set.rate();
     }
     if (set.has_requests_total()) {

@@ -1,7 +1,5 @@
 #include "tests/fuzz/step_world.h"
 
-#include <cmath>
-
 #include "absl/strings/str_cat.h"
 #include "controller/runtime/convert.h"
 #include "tests/fuzz/expect.h"
@@ -159,7 +157,7 @@ void StepWorld::Operate() {
       return core_->Step(controller::ResumeService{now_, NextRequest(), service, "", ""});
     default:
       const double value = feed_.Real();
-      if (std::isfinite(value) && value >= 0) {  // the HTTP API refuses others
+      if (controller::IsAmount(value)) {  // the HTTP API refuses others
         core_->Step(controller::PushMetric{now_, NextRequest(), service.stack, "depth", value, "jobs"});
       }
   }

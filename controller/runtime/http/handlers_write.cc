@@ -1,4 +1,3 @@
-#include <cmath>
 #include <string>
 #include <utility>
 
@@ -121,9 +120,9 @@ ApiResponse PostMetric(const Api& api, const ApiRequest& request) {
     return ErrorResponse(400, "InvalidArgument",
                          "value: is missing; push a number, for example {\"value\": 12}");
   }
-  if (!std::isfinite(body.value()) || body.value() < 0) {
+  if (!IsAmount(body.value())) {
     return ErrorResponse(400, "InvalidArgument",
-                         "value: must be a number of 0 or more; leave the push out while it is not known");
+                         "value: must be a number from 0 to 1e15; leave the push out while it is not known");
   }
   if (body.unit().size() > kLongestUnit) {
     return ErrorResponse(400, "InvalidArgument", absl::StrCat("unit: is longer than ", kLongestUnit));

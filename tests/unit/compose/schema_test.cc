@@ -124,6 +124,8 @@ INSTANTIATE_TEST_SUITE_P(
              "one entry names two signals"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{memory: 1%, cpu: 1%}]}}",
              "one entry names two signals"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [null, {cpu: 1%}]}}", "this entry names no signal"},
+        Case{"deploy: {x-autoscale: {max: 3, signals: [{x-note: 1}]}}", "this entry names no signal"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{schedule: {}}]}}",
              "5:47: the schedule has no start; write `{start:"},
         Case{"deploy: {x-autoscale: {max: 3, signals: [{schedule: {start: 0 8 * *}}]}}",

@@ -4,6 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+#include <utility>
+
 #include "tests/unit/controller/core/model_builder.h"
 
 namespace drover::controller {
@@ -125,6 +129,20 @@ TEST_F(QueueSignalTest, AQueueOfAnotherSourceForgetsTheOldValue) {
   Declare(Measured(absl::Seconds(1), absl::Seconds(1)));
   EXPECT_FALSE(Input().total.has_value());
   EXPECT_EQ(Input().unknown_reason, "not measured yet by n1");
+}
+
+TEST_F(QueueSignalTest, R4_1_WhatIsNoNumberIsUnknownAndNotZero) {
+  Declare(Measured(absl::Seconds(5), absl::Seconds(2)));
+  constexpr double kMost = std::numeric_limits<double>::max();
+  for (const auto& [ready, held] : {std::pair(std::nan(""), 1.0), {1.0, std::nan("")}, {kMost, kMost}}) {
+    QueueReading reading;
+    reading.ready = ready;
+    reading.held = held;
+    Measure(reading);
+    EXPECT_FALSE(Input().total.has_value()) << ready << " " << held;
+    EXPECT_FALSE(Input().load.has_value());
+    EXPECT_EQ(Input().unknown_reason, "n1 measured what is no number");
+  }
 }
 
 TEST_F(QueueSignalTest, R4_1_FreshnessFollowsTheIntervalOfTheSource) {

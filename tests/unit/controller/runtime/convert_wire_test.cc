@@ -122,15 +122,18 @@ TEST(ConvertWireTest, QueueSamples) {
   const Result result = Translate(
       "queues { probe: 1 term: 2 known: true ready: 12 held: 3 age_ms: 40 } "
       "queues { probe: 2 known: false ready: 99 error: 'redis: WRONGPASS' } "
-      "queues { probe: 3 known: true ready: nan }");
-  ASSERT_EQ(result.report.queues.size(), 3U);
+      "queues { probe: 3 known: true ready: nan } queues { probe: 4 known: true ready: 1e308 } "
+      "queues { probe: 5 known: true ready: 1 held: 1e308 }");
+  ASSERT_EQ(result.report.queues.size(), 5U);
   EXPECT_EQ(result.report.queues[0].ready, 12);
   EXPECT_EQ(result.report.queues[0].held, 3);
   EXPECT_EQ(result.report.queues[0].workers, std::nullopt);
   EXPECT_EQ(result.report.queues[1].ready, std::nullopt);
   EXPECT_EQ(result.report.queues[1].error, "redis: WRONGPASS");
   EXPECT_EQ(result.report.queues[2].ready, std::nullopt);
-  EXPECT_EQ(result.faults.size(), 1U);
+  EXPECT_EQ(result.report.queues[3].ready, std::nullopt);  // what becomes infinite in a sum
+  EXPECT_EQ(result.report.queues[4].held, std::nullopt);
+  EXPECT_EQ(result.faults.size(), 2U);
 }
 
 TEST(ConvertWireTest, R6_1_EdgeSetWithBrokenColumnsIsLeftOut) {

@@ -261,7 +261,7 @@ TEST_F(HttpApiTest, PushMetric) {
   EXPECT_EQ(push.value, 0);
   EXPECT_EQ(push.unit, "mails");
   for (const char* body : {R"({})", R"({"unit": "mails"})", R"({"value": -1})", R"({"value": "NaN"})",
-                           R"({"value": "Infinity"})", R"({"value": "many"})",
+                           R"({"value": "Infinity"})", R"({"value": 1e300})", R"({"value": "many"})",
                            R"({"value": 1, "unit": "abcdefghijklmnopqrstuvwxyzabcdefg"})"}) {
     Send("POST", "/v1/metrics/shop/emails", body, 400);
   }
