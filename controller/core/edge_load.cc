@@ -131,7 +131,7 @@ EdgeLoad LoadOf(const Model& model, const Service& service, Duration fresh_for) 
         load.age = std::max(load.age, model.now - part.readings->measured);
       }
       if (part.status != nullptr) {
-        const Instant stale = part.readings->measured + fresh_for + absl::Milliseconds(1);
+        const Instant stale = StaleAt(model.now, model.now - part.readings->measured, fresh_for);
         load.stale_at = std::min(load.stale_at.value_or(stale), stale);
       }
     }

@@ -71,7 +71,7 @@ SignalInput OfReplicas(const Model& model, const Service& service, SignalSpec::K
         usage.used = static_cast<double>(*value);
         usage.sample = {.age = age, .window = service.spec->autoscale->interval};
         input.age = std::max(input.age, age);
-        BringForward(next_change, replica.sampled + fresh_for + absl::Milliseconds(1));
+        BringForward(next_change, StaleAt(model.now, age, fresh_for));
       }
     }
     input.replicas.push_back(usage);
@@ -141,7 +141,7 @@ SignalInput Queue(const Model& model, const Probes& probes, const Service& servi
     input.unknown_reason = *std::move(why);
     return input;
   }
-  BringForward(next_change, state->measured + fresh_for + absl::Milliseconds(1));
+  BringForward(next_change, StaleAt(model.now, input.age, fresh_for));
   input.total = TotalOf(*state->reading, signal, spec.min);
   input.load = WaitingLoad{.waiting = *input.total - state->reading->held.value_or(0),
                            .running = state->reading->held,
@@ -199,6 +199,10 @@ SignalInput Balancer(const EdgeLoad& load, SignalSpec::Kind kind) {
 std::string AgeText(Duration age) { return absl::FormatDuration(absl::Trunc(age, absl::Milliseconds(100))); }
 
 Duration FreshFor(Duration interval) { return std::max(absl::Seconds(3), 3 * interval); }
+
+Instant StaleAt(Instant now, Duration age, Duration fresh_for) {
+  return now + (fresh_for - age) + absl::Milliseconds(1);
+}
 
 std::vector<SignalInput> MakeSignals(const Model& model, const Probes& probes, const Service& service,
                                      std::optional<Instant>* next_change) {

@@ -12,6 +12,9 @@ namespace drover::controller {
 
 // A sample is believed up to this age (R4.1).
 Duration FreshFor(Duration interval);
+// When what is `age` old now, and still fresh, no longer is; after `now`, however far the ages of strangers
+// reach.
+Instant StaleAt(Instant now, Duration age, Duration fresh_for);
 
 // "7.3s"
 std::string AgeText(Duration age);

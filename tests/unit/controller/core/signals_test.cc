@@ -145,6 +145,13 @@ TEST_F(QueueSignalTest, R4_1_WhatIsNoNumberIsUnknownAndNotZero) {
   }
 }
 
+TEST(StaleAtTest, IsAheadAlsoOfAgesWithoutEnd) {
+  const Instant now = Instant::FromNanoseconds(1'000'000'000);
+  EXPECT_EQ(StaleAt(now, absl::Seconds(1), absl::Seconds(3)), now + absl::Milliseconds(2001));
+  const Duration age = now - Instant::FromNanoseconds(std::numeric_limits<int64_t>::min());
+  EXPECT_GT(StaleAt(now, age, absl::InfiniteDuration()), now);
+}
+
 TEST_F(QueueSignalTest, R4_1_FreshnessFollowsTheIntervalOfTheSource) {
   Declare(Measured(absl::Seconds(5), absl::Seconds(2)));
   QueueReading reading;
