@@ -353,4 +353,15 @@ absl::StatusOr<Config> ParseConfig(const std::string& text, const std::string& f
   return config;
 }
 
+std::string MetricsAddress(const Config& config) {
+  const absl::StatusOr<std::pair<std::string, uint32_t>> listen = SplitAddress(config.metrics_listen);
+  if (!listen.ok() || (IsLoopback(listen->first) && !IsLoopback(config.advertise_address))) {
+    return "";
+  }
+  const bool everywhere = listen->first.empty() || listen->first == "0.0.0.0" || listen->first == "::";
+  const std::string& host = everywhere ? config.advertise_address : listen->first;
+  const bool v6 = host.find(':') != std::string::npos;
+  return absl::StrCat(v6 ? "[" : "", host, v6 ? "]:" : ":", listen->second);
+}
+
 }  // namespace drover::agent

@@ -88,5 +88,8 @@ absl::StatusOr<Config> ParseConfig(const std::string& text, const std::string& f
 absl::StatusOr<std::pair<std::string, uint32_t>> SplitAddress(const std::string& address);
 // True for 127.0.0.0/8, ::1 and localhost.
 bool IsLoopback(const std::string& host);
+// HOST:PORT at which the controller's Prometheus reads the agent's metrics; empty: it can't, because they are
+// off or on the loopback of a host that others reach by another address.
+std::string MetricsAddress(const Config& config);
 
 }  // namespace drover::agent

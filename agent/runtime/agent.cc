@@ -350,6 +350,7 @@ class Agent::Impl {
     hello.set_applied_revision(now->revision.value());
     hello.mutable_labels()->insert(config_.labels.begin(), config_.labels.end());
     hello.set_advertise_address(config_.advertise_address);
+    hello.set_metrics_address(MetricsAddress(config_));
     hello.set_port_first(config_.port_first);
     hello.set_port_last(config_.port_last);
     if (edge_ != nullptr) {

@@ -75,6 +75,7 @@ struct NodeConnected {
   Instant sent;         // agent's CLOCK_BOOTTIME
   std::string version;  // for people
   EngineFacts engine;
+  std::string metrics_address;  // HOST:PORT for other hosts; empty: not for them
 };
 
 struct NodeDisconnected {

@@ -254,6 +254,7 @@ void Connect(Model& model, const NodeConnected& hello, std::vector<Order>& order
   node.delay_window = model.now;
   node.version = hello.version;
   node.engine = hello.engine;
+  node.metrics_address = hello.metrics_address;
   NoteDelay(node, hello.now, hello.sent);
   Hear(model, node, hello.now);
   SetOrphans(model, node, hello.found);

@@ -153,6 +153,7 @@ struct Node {
   std::vector<FoundReplica> orphans;
   std::string version;
   EngineFacts engine;
+  std::string metrics_address;  // as in NodeConnected
 
   bool up() const { return status == NodeStatus::kUp && stream.has_value(); }
 };

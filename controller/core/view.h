@@ -169,6 +169,7 @@ struct NodeView {
   int64_t replicas = 0;
   std::string version;
   EngineFacts engine;
+  std::string metrics_address;  // HOST:PORT; empty: other hosts can't read them
   std::optional<EdgeStatus> edge;
 };
 

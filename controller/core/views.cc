@@ -86,6 +86,7 @@ std::shared_ptr<const NodeView> MakeNode(const Node& node) {
   view->replicas = static_cast<int64_t>(node.replicas.size());
   view->version = node.version;
   view->engine = node.engine;
+  view->metrics_address = node.metrics_address;
   view->edge = node.edge;
   return view;
 }

@@ -294,6 +294,7 @@ absl::StatusOr<NodeConnected> ToCore(const v1::Hello& hello, Instant now, Stream
   AddFound(hello.found(), out.found);
   out.sent = Instant::FromNanoseconds(hello.boottime_ns());
   out.version = hello.version();
+  out.metrics_address = hello.metrics_address();
   const v1::EngineInfo& engine = hello.engine();
   out.engine = {.version = engine.version(),
                 .api_version = engine.api_version(),

@@ -27,6 +27,11 @@ ApiResponse ListNodes(const Api& api, const ApiRequest& request);
 ApiResponse GetNode(const Api& api, const ApiRequest& request);
 ApiResponse ListOrphans(const Api& api, const ApiRequest& request);
 
+// handlers_discovery.cc: what pulls its targets from the controller.
+// Prometheus' http_sd: a target for each agent's metrics and each published port of a running replica; 503
+// until the controller knows what runs, so that Prometheus keeps what it had.
+ApiResponse GetHttpSd(const Api& api, const ApiRequest& request);
+
 // handlers_history.cc
 // GetWhy with ?at=.
 ApiResponse GetWhyAt(const Api& api, const ApiRequest& request, const ServiceView& service);

@@ -113,6 +113,9 @@ Json AnswerContent(const Route& route) {
     case Route::Answer::kEventStream:
       content.update(Content("text/event-stream", schema));
       break;
+    case Route::Answer::kJson:
+      content.update(Content("application/json", Json::object()));
+      break;
     case Route::Answer::kMessageOrEventStream:
       content.update(Content("application/json", schema));
       content.update(Content("text/event-stream", Reference(v1::Event::descriptor()->full_name())));

@@ -177,13 +177,28 @@ std::vector<Route> StreamRoutes() {
   };
 }
 
+std::vector<Route> DiscoveryRoutes() {
+  return {
+      {.method = "GET",
+       .pattern = "/v1/http_sd",
+       .summary = "Targets for Prometheus' http_sd: agents, and published ports of replicas; 503 until what "
+                  "runs is known",
+       .handler = GetHttpSd,
+       .answer = Answer::kJson,
+       .query = {{"role", "string", "agent or replica; absent: both"},
+                 {"stack", "string", "replicas of this stack"},
+                 {"service", "string", "replicas of this service"},
+                 {"port", "integer", "replicas' targets of this container port"}}},
+  };
+}
+
 std::vector<Route> MetaRoutes() {
   return {
       {.method = "GET",
        .pattern = "/v1/openapi.json",
        .summary = "This description",
        .handler = GetOpenApi,
-       .answer = Answer::kText,
+       .answer = Answer::kJson,
        .query = {}},
       {.method = "GET",
        .pattern = "/metrics",
@@ -211,7 +226,7 @@ std::vector<Route> MetaRoutes() {
 
 std::vector<Route> AllRoutes() {
   std::vector<Route> all;
-  for (const auto& part : {MetaRoutes(), ReadRoutes(), WriteRoutes(), StreamRoutes()}) {
+  for (const auto& part : {MetaRoutes(), ReadRoutes(), DiscoveryRoutes(), WriteRoutes(), StreamRoutes()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

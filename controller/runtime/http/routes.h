@@ -17,7 +17,7 @@ struct QueryParameter {
 };
 
 struct Route {
-  enum class Answer { kMessage, kEventStream, kMessageOrEventStream, kText };
+  enum class Answer { kMessage, kEventStream, kMessageOrEventStream, kJson, kText };
 
   const char* method;
   const char* pattern;  // segments; {name} stands for one segment of any text

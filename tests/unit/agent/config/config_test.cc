@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
+#include <string>
+#include <vector>
+
 namespace drover::agent {
 namespace {
 
@@ -111,6 +115,21 @@ TEST(ConfigTest, TheCommandLineWins) {
   EXPECT_TRUE(config->haproxy);
   EXPECT_THAT(FaultsOf("", Overrides{"x", "", "", "", "nginx"}),
               ElementsAre(HasSubstr("--controller: \"x\" is not valid"), HasSubstr("--edge: \"nginx\"")));
+}
+
+TEST(ConfigTest, MetricsAreOfferedWhereOthersCanReadThem) {
+  for (const auto& [listen, advertise, address] :
+       std::vector<std::array<std::string, 3>>{{"0.0.0.0:7410", "10.0.0.5", "10.0.0.5:7410"},
+                                               {"[::]:7410", "fd00::5", "[fd00::5]:7410"},
+                                               {"10.0.1.5:9000", "10.0.0.5", "10.0.1.5:9000"},
+                                               {"127.0.0.1:7410", "10.0.0.5", ""},
+                                               {"127.0.0.1:7410", "127.0.0.1", "127.0.0.1:7410"},
+                                               {"", "10.0.0.5", ""}}) {
+    Config config;
+    config.metrics_listen = listen;
+    config.advertise_address = advertise;
+    EXPECT_EQ(MetricsAddress(config), address) << listen << " " << advertise;
+  }
 }
 
 }  // namespace

@@ -267,6 +267,47 @@ TEST_F(HttpApiTest, PushMetric) {
   }
 }
 
+TEST_F(HttpApiTest, HttpSdGivesAgentsAndPublishedPortsOfWhatRuns) {
+  View view = ShopView();
+  auto node = std::make_shared<NodeView>(*view.nodes[NodeId("n1")]);
+  node->record.address = "fd00::1";
+  node->metrics_address = "[fd00::1]:7410";
+  view.nodes[NodeId("n1")] = node;
+  const ServiceKey key = {.stack = "shop", .service = "web"};
+  auto service = std::make_shared<ServiceView>(*view.services[key]);
+  service->replicas[0].record.published = {{.container_port = 8000, .host_port = 20001},
+                                           {.container_port = 9100, .host_port = 20002}};
+  service->replicas[1].record.node = NodeId("n1");  // assigned, but nothing runs yet
+  service->replicas[1].record.published = {{.container_port = 8000, .host_port = 20003}};
+  view.services[key] = service;
+  test_.loop->Publish(view);
+  const json agent = {{"targets", json::array({"[fd00::1]:7410"})},
+                      {"labels", {{"node", "host-n1"}, {"__meta_drover_role", "agent"}}}};
+  const json replica = {{"targets", json::array({"[fd00::1]:20002"})},
+                        {"labels",
+                         {{"stack", "shop"},
+                          {"service", "web"},
+                          {"replica", "shop-web-1"},
+                          {"node", "host-n1"},
+                          {"__meta_drover_role", "replica"},
+                          {"__meta_drover_state", "ready"},
+                          {"__meta_drover_container_port", "9100"}}}};
+  EXPECT_EQ(Get("/v1/http_sd").size(), 3U);
+  EXPECT_EQ(Get("/v1/http_sd?role=agent"), json::array({agent}));
+  EXPECT_EQ(Get("/v1/http_sd?role=replica&stack=shop&service=web&port=9100"), json::array({replica}));
+  EXPECT_EQ(Get("/v1/http_sd?role=replica&service=api"), json::array());
+  Get("/v1/http_sd?role=node", 400);
+  Get("/v1/http_sd?port=0", 400);
+}
+
+TEST_F(HttpApiTest, HttpSdIsNotEmptyBeforeWhatRunsIsKnown) {
+  View view = ShopView();
+  view.ready = false;
+  view.not_ready_reason = "waiting for the agents' reports";
+  test_.loop->Publish(view);
+  EXPECT_THAT(Get("/v1/http_sd", 503).value("message", ""), HasSubstr("waiting for the agents"));
+}
+
 TEST_F(HttpApiTest, RemoveStack) {
   const auto result = client_->Delete("/v1/stacks/shop?volumes=true&message=bye");
   ASSERT_EQ(result->status, 200) << result->body;
