@@ -157,7 +157,7 @@ void ReadSchedule(const Entry& entry, v1::ScheduleSignal* schedule, Reading& r) 
            CountKey("replicas", 1, r, [&](uint32_t v) { schedule->set_replicas(v); })},
           r.faults);
   for (const char* key : {"start", "end", "replicas"}) {
-    if (entry.value.is_map() && entry.value.Find(key) == nullptr) {
+    if ((entry.value.is_map() || entry.value.is_null()) && entry.value.Find(key) == nullptr) {
       r.faults.Add(entry.mark,
                    absl::StrCat("the schedule has no ", key,
                                 "; write `{start: \"0 8 * * MON-FRI\", end: \"0 18 * * MON-FRI\", "
