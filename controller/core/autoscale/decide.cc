@@ -85,6 +85,12 @@ Wish PromiseWish(const SignalSpec& signal, const SignalInput& measured, const De
                            .load = *measured.load},
                           state);
   wish.value = measured.total;
+  // From zero only work wakes; what the promise holds in readiness would be idle at once.
+  if (input.current == 0 && *measured.total <= signal.activation) {
+    const std::string detail =
+        absl::StrCat(FormatNumber(*measured.total), " is not above ", FormatNumber(signal.activation));
+    return HeldWish(std::move(wish), 0, "activation", detail);
+  }
   return wish;
 }
 

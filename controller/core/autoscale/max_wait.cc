@@ -31,6 +31,7 @@ constexpr double kLongAgo = 1e9;      // s
 constexpr double kSeasonLead = 1.5;   // start-ups: the mean is too late for half of them
 constexpr double kSeasonStep = 60;    // s
 constexpr double kGap = 5;            // start-ups without a sample: begin anew from the present count
+constexpr double kLeastGap = 30;      // s, however short start-ups are: samples come every few seconds
 
 struct Step {
   double now_s = 0;
@@ -251,7 +252,7 @@ Step Begin(const MaxWaitInput& input, MaxWaitState& state) {
                    .promise_s = absl::ToDoubleSeconds(input.max_wait),
                    .input = input};
   state.last_s = now_s;
-  if (!state.gaps.begun() || at.step_s > kGap * state.startup_s) {
+  if (!state.gaps.begun() || at.step_s > std::max(kLeastGap, kGap * state.startup_s)) {
     state.gaps.Begin(now_s, input.current);
   }
   return at;

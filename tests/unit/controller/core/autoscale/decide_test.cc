@@ -123,6 +123,23 @@ TEST(DecideTest, IdleCountsFromTheControllerStartWhenNothingIsRemembered) {
   Expect(scene.Decide(), 0, "IdleToZero");
 }
 
+TEST(DecideTest, APromiseHoldsNothingAtZeroBeforeWorkComes) {
+  SignalSpec promise = Queue(0);
+  promise.max_wait = absl::Seconds(5);
+  SignalInput idle = Depth(0);
+  idle.load = WaitingLoad{.running = 0};
+  Scene scene(0, 20, {promise}, 1, {idle});
+  scene.spec.idle = absl::Seconds(120);
+  scene.WorkedAgo(1000);
+  for (int i = 0; i < 4; ++i) {
+    DecideResult result = scene.Decide();
+    EXPECT_EQ(result.decision.desired, 0) << i << " " << ToText(result.decision);
+    scene.history = std::move(result.history);
+    scene.input.current = scene.input.ready = 0;
+    scene.input.now = scene.input.now + absl::Minutes(10);  // so long unseen that the present count is held
+  }
+}
+
 TEST(DecideTest, IdleToZeroKeepsTheRateLimit) {
   Scene scene(0, 20, {Queue(10)}, 9, {Depth(0)});
   scene.spec.down.policies = {Replicas(5, 60)};

@@ -175,6 +175,23 @@ TEST(MaxWaitTest, NothingIsStartedForTheClockWhereStartingInTimeIsEasy) {
   EXPECT_LE(plant.count(), 5);
 }
 
+// Five start-ups would be a second; a gap of that length is no gap.
+TEST(MaxWaitTest, CapacityGoesAlsoWhereStartUpsAreShorterThanTheTimeBetweenSamples) {
+  MaxWaitState state;
+  int64_t current = 10;
+  for (int i = 0; i < 60; ++i) {
+    MaxWaitInput input{.now = At(0) + i * absl::Milliseconds(1100),
+                       .max_wait = absl::Seconds(5),
+                       .current = current,
+                       .ready = current,
+                       .startups = std::vector<Duration>(i == 0 ? 500 : 0, absl::Milliseconds(150)),
+                       .load = {}};
+    input.load.running = 0;
+    current = *MaxWaitWish(input, state).wish;
+  }
+  EXPECT_LE(current, 1);
+}
+
 TEST(MaxWaitTest, StartUpAndServiceTimesAreLearned) {
   Plant plant{.service_s = 3, .startup_s = 40};
   plant.Run(600, 10);
