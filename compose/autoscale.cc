@@ -152,8 +152,7 @@ void ReadLatency(const Entry& entry, v1::LatencySignal* latency, Reading& r) {
                       }
                     }});
   }
-  ReadMap(entry.value, "latency", keys, r.faults);
-  if (written != 1 && (entry.value.is_map() || entry.value.is_null())) {
+  if (ReadMap(entry.value, "latency", keys, r.faults) && written != 1) {
     r.faults.Add(entry.mark, "latency promises one quantile; write for example `latency: {p95: 200ms}`");
   }
 }

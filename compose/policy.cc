@@ -144,20 +144,20 @@ void ReadSchedule(const Entry& entry, v1::ScheduleSignal* schedule, Reading& r) 
                  }
                }};
   };
-  ReadMap(entry.value, "schedule",
-          {cron("start", [&](const std::string& v) { schedule->set_start(v); }),
-           cron("end", [&](const std::string& v) { schedule->set_end(v); }),
-           {"time_zone",
-            [&](const Entry& e) {
-              schedule->set_time_zone(ReadText(e.value, r.faults).value_or(""));
-              if (const auto zone = FindTimeZone(schedule->time_zone()); !zone.ok()) {
-                r.faults.Add(e.value.mark, zone.status().message());
-              }
-            }},
-           CountKey("replicas", 1, r, [&](uint32_t v) { schedule->set_replicas(v); })},
-          r.faults);
+  const bool is_map = ReadMap(entry.value, "schedule",
+                              {cron("start", [&](const std::string& v) { schedule->set_start(v); }),
+                               cron("end", [&](const std::string& v) { schedule->set_end(v); }),
+                               {"time_zone",
+                                [&](const Entry& e) {
+                                  schedule->set_time_zone(ReadText(e.value, r.faults).value_or(""));
+                                  if (const auto zone = FindTimeZone(schedule->time_zone()); !zone.ok()) {
+                                    r.faults.Add(e.value.mark, zone.status().message());
+                                  }
+                                }},
+                               CountKey("replicas", 1, r, [&](uint32_t v) { schedule->set_replicas(v); })},
+                              r.faults);
   for (const char* key : {"start", "end", "replicas"}) {
-    if ((entry.value.is_map() || entry.value.is_null()) && entry.value.Find(key) == nullptr) {
+    if (is_map && entry.value.Find(key) == nullptr) {
       r.faults.Add(entry.mark,
                    absl::StrCat("the schedule has no ", key,
                                 "; write `{start: \"0 8 * * MON-FRI\", end: \"0 18 * * MON-FRI\", "

@@ -69,13 +69,10 @@ std::string Nearest(absl::string_view word, const std::vector<absl::string_view>
   return std::string(best);
 }
 
-void ReadMap(const Node& node, absl::string_view what, const std::vector<Key>& keys, FaultList& faults) {
-  if (node.is_null()) {
-    return;
-  }
-  if (!node.is_map()) {
+bool ReadMap(const Node& node, absl::string_view what, const std::vector<Key>& keys, FaultList& faults) {
+  if (!node.is_map() && !node.is_null()) {
     faults.Add(node.mark, absl::StrCat(what, " is ", KindName(node), "; write a map of `key: value`"));
-    return;
+    return false;
   }
   for (const Entry& entry : node.entries) {
     auto it = std::find_if(keys.begin(), keys.end(), [&](const Key& key) { return key.name == entry.key; });
@@ -103,6 +100,7 @@ void ReadMap(const Node& node, absl::string_view what, const std::vector<Key>& k
                absl::StrCat("unknown key \"", entry.key, "\" in ", what, "; ",
                             near.empty() ? "remove it" : absl::StrCat("did you mean \"", near, "\"?")));
   }
+  return true;
 }
 
 std::optional<std::string> ReadText(const Node& node, FaultList& faults) {

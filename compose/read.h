@@ -23,8 +23,9 @@ struct Key {
 };
 
 // Calls the handler of every key of `node`. An unknown key is a fault naming the nearest known one,
-// except `x-…`. `what` names the map: "service \"web\"". A null node is an empty map.
-void ReadMap(const Node& node, absl::string_view what, const std::vector<Key>& keys, FaultList& faults);
+// except `x-…`. `what` names the map: "service \"web\"". A null node is an empty map. False: it is no map,
+// and that was said.
+bool ReadMap(const Node& node, absl::string_view what, const std::vector<Key>& keys, FaultList& faults);
 
 // The candidate most like `word`; empty when nothing is near.
 std::string Nearest(absl::string_view word, const std::vector<absl::string_view>& candidates);

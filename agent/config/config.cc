@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "agent/config/yaml_reader.h"
+#include "common/address.h"
 
 namespace drover::agent {
 namespace {
@@ -359,9 +360,7 @@ std::string MetricsAddress(const Config& config) {
     return "";
   }
   const bool everywhere = listen->first.empty() || listen->first == "0.0.0.0" || listen->first == "::";
-  const std::string& host = everywhere ? config.advertise_address : listen->first;
-  const bool v6 = host.find(':') != std::string::npos;
-  return absl::StrCat(v6 ? "[" : "", host, v6 ? "]:" : ":", listen->second);
+  return HostPort(everywhere ? config.advertise_address : listen->first, listen->second);
 }
 
 }  // namespace drover::agent

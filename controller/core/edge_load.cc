@@ -127,11 +127,11 @@ EdgeLoad LoadOf(const Model& model, const Service& service, Duration fresh_for) 
       const Part part = PartOf(model, service, set, edge, fresh_for);
       AddInFlight(part, load);
       AddCounts(model, part, name, load);
-      if (part.readings != nullptr) {
-        load.age = std::max(load.age, model.now - part.readings->measured);
-      }
+      const Duration age =
+          part.readings == nullptr ? absl::ZeroDuration() : model.now - part.readings->measured;
+      load.age = std::max(load.age, age);
       if (part.status != nullptr) {
-        const Instant stale = StaleAt(model.now, model.now - part.readings->measured, fresh_for);
+        const Instant stale = StaleAt(model.now, age, fresh_for);
         load.stale_at = std::min(load.stale_at.value_or(stale), stale);
       }
     }

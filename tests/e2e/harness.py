@@ -481,6 +481,11 @@ def make_certificates(folder, hosts):
     return {name: {"cert": os.path.join(folder, name + ".pem"), "key": os.path.join(folder, name + ".key"), "ca": ca} for name in hosts}
 
 
+def missing_part(problem):
+    """Ends the test: skipped, or failed where DROVER_TEST_REQUIRE is set."""
+    raise Failure(problem) if os.environ.get("DROVER_TEST_REQUIRE") else unittest.SkipTest(problem)
+
+
 class E2eTest(unittest.TestCase):
     """Skips where there is no engine or no program, unless DROVER_TEST_REQUIRE is set."""
     maxDiff = None
@@ -491,10 +496,8 @@ class E2eTest(unittest.TestCase):
         problem = f"not built: {' '.join(missing)}" if missing else ""
         if not problem and subprocess.run(["docker", "version"], capture_output=True).returncode != 0:
             problem = "no Docker engine answers"
-        if problem and os.environ.get("DROVER_TEST_REQUIRE"):
-            raise Failure(problem)
         if problem:
-            raise unittest.SkipTest(problem)
+            missing_part(problem)
 
 
 def main():

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/runtime/edge/plan.h"
 #include "agent/runtime/edge/render.h"
+#include "common/address.h"
 #include "common/status.h"
 
 namespace drover::agent {
@@ -20,11 +21,6 @@ struct Reading {
   bool foreign = false;          // some server of the backend is not ours
   StatTable stat;
 };
-
-std::string Target(const std::string& address, uint32_t port) {
-  return absl::StrContains(address, ':') ? absl::StrCat("[", address, "]:", port)
-                                         : absl::StrCat(address, ":", port);
-}
 
 int64_t Load(const StatTable& stat, size_t row) {
   return stat.Number(row, "scur").value_or(0) + stat.Number(row, "qcur").value_or(0);
@@ -47,7 +43,7 @@ absl::StatusOr<Reading> Read(RuntimeSession& session, const std::string& backend
           absl::StrCat("HAProxy's \"show stat\" leaves out ", backend, "/", row.name));
     }
     Slot slot{.row = row, .in_flight = Load(reading.stat, *line)};
-    const auto left = old.in_flight.find({backend, Target(row.address, row.port)});
+    const auto left = old.in_flight.find({backend, HostPort(row.address, row.port)});
     if (left != old.in_flight.end()) {
       slot.in_flight += left->second;
     }
@@ -95,7 +91,7 @@ void FillServers(const EdgeSet& set, const Reading& reading, const std::string& 
       server.in_flight = slot->in_flight;
       server.up = reading.usable.count(slot->row.name) > 0;
     } else {
-      const auto left = old.in_flight.find({backend, Target(wanted.address, wanted.port)});
+      const auto left = old.in_flight.find({backend, HostPort(wanted.address, wanted.port)});
       server.in_flight = left == old.in_flight.end() ? 0 : left->second;
     }
     state.servers.push_back(server);

@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/runtime/edge/plan.h"
+#include "common/address.h"
 
 namespace drover::agent {
 
@@ -23,12 +24,6 @@ end, 1)
 namespace {
 
 std::string Milliseconds(Duration d) { return absl::StrCat(absl::ToInt64Milliseconds(d), "ms"); }
-
-// HAProxy reads "::1:80" wrongly for some addresses; brackets are always right.
-std::string HostPort(absl::string_view address, uint32_t port) {
-  return absl::StrContains(address, ':') ? absl::StrCat("[", address, "]:", port)
-                                         : absl::StrCat(address, ":", port);
-}
 
 // In single quotes nothing but the quote itself is special in HAProxy's files.
 std::string Quoted(absl::string_view text) {

@@ -9,10 +9,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "agent/runtime/sensors/files.h"
+#include "common/address.h"
 #include "externalscaler/externalscaler.grpc.pb.h"
 
 namespace drover::agent {
@@ -31,11 +31,7 @@ scaler::ScaledObjectRef RefOf(const v1::Probe& probe) {
   return ref;
 }
 
-std::string AddressOf(const v1::Endpoint& endpoint) {
-  const std::string& host = endpoint.host();
-  return absl::StrCat(absl::StrContains(host, ':') ? absl::StrCat("[", host, "]") : host, ":",
-                      endpoint.port());
-}
+std::string AddressOf(const v1::Endpoint& endpoint) { return HostPort(endpoint.host(), endpoint.port()); }
 
 absl::StatusOr<std::shared_ptr<grpc::Channel>> Dial(const v1::QueueSpec& queue) {
   grpc::ChannelArguments arguments;

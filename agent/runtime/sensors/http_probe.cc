@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "agent/runtime/sensors/files.h"
 #include "agent/runtime/sensors/http_answer.h"
+#include "common/address.h"
 
 namespace drover::agent {
 namespace {
@@ -187,10 +188,8 @@ class HttpSource::Client {
   }
 
   static std::string Origin(const v1::QueueSpec& queue) {
-    const std::string host = HostOf(queue.url());
     return absl::StrCat(queue.tls() ? "https" : "http", "://",
-                        absl::StrContains(host, ':') ? absl::StrCat("[", host, "]") : host, ":",
-                        queue.endpoints(0).port());
+                        HostPort(HostOf(queue.url()), queue.endpoints(0).port()));
   }
 
   std::string ErrorText(httplib::Error error, bool late) const {

@@ -9,7 +9,7 @@ namespace {
 
 using Minute = HourSeason::Minute;
 
-int64_t MinuteOf(double at_s) { return static_cast<int64_t>(at_s / 60); }
+int64_t MinuteOf(double at_s) { return static_cast<int64_t>(at_s / HourSeason::kMinuteSeconds); }
 
 // What as many hours have reached as make `probability` likely; of those, one may be chance.
 double Reached(const std::vector<Minute>& hours, double Minute::*value, double probability) {

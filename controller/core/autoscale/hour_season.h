@@ -15,6 +15,7 @@ namespace drover::controller {
 
 class HourSeason {
  public:
+  static constexpr double kMinuteSeconds = 60;
   static constexpr size_t kMinutes = 60;
   static constexpr size_t kHours = 8;
 

@@ -29,7 +29,6 @@ constexpr double kRemoveScale = 1;    // start-ups between removals
 constexpr double kRounding = 1e-3;    // of a replica
 constexpr double kLongAgo = 1e9;      // s
 constexpr double kSeasonLead = 1.5;   // start-ups: the mean is too late for half of them
-constexpr double kSeasonStep = 60;    // s
 constexpr double kGap = 5;            // start-ups without a sample: begin anew from the present count
 constexpr double kLeastGap = 30;      // s, however short start-ups are: samples come every few seconds
 
@@ -161,7 +160,7 @@ double Surge(const Step& at, double load, int64_t held, const MaxWaitState& stat
 int64_t Seasonal(const Step& at, const Need& need, MaxWaitState& state) {
   const double reckoned = need.load + need.spare;
   state.season.Add(at.now_s, state.load.demand, reckoned, state.startup_s);
-  const double idle_s = 2 * state.startup_s + kSeasonStep;
+  const double idle_s = 2 * state.startup_s + HourSeason::kMinuteSeconds;
   const double missed_s = state.account.price * (state.startup_s - at.promise_s);
   if (idle_s >= missed_s) {
     return 0;

@@ -1,10 +1,10 @@
 #include <nlohmann/json.hpp>
 
 #include <string>
-#include <utility>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "common/address.h"
 #include "controller/core/view.h"
 #include "controller/runtime/http/handlers.h"
 
@@ -12,11 +12,6 @@ namespace drover::controller {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-std::string HostPort(const std::string& host, uint32_t port) {
-  const bool v6 = host.find(':') != std::string::npos;
-  return absl::StrCat(v6 ? "[" : "", host, v6 ? "]:" : ":", port);
-}
 
 bool Serves(ReplicaState state) {
   return state == ReplicaState::kRunning || state == ReplicaState::kReady || state == ReplicaState::kDraining;
