@@ -10,6 +10,7 @@ namespace drover::compose {
 namespace {
 
 constexpr int64_t kMaxReplicas = 100'000;
+constexpr double kLargestTarget = 1e9;
 
 void ReadDurationInto(const Entry& entry, Reading& r,
                       const std::function<google::protobuf::Duration*()>& target) {
@@ -111,9 +112,10 @@ Key PerReplicaKey(absl::string_view name, v1::PerReplicaSignal* (v1::SignalSpec:
                   v1::SignalSpec* signal, Reading& r) {
   return {name, [=, &r](const Entry& e) {
             const auto value = ReadNumber(e.value, r.faults);
-            if (value && (*value <= 0 || *value > 1e9)) {
-              r.faults.Add(e.value.mark, absl::StrCat(e.key, " must be more than 0; write for example `",
-                                                      e.key, ": 8`, so much for each replica"));
+            if (value && (*value <= 0 || *value > kLargestTarget)) {
+              r.faults.Add(e.value.mark,
+                           absl::StrCat(e.key, " must be more than 0, and at most 1e9; write for example `",
+                                        e.key, ": 8`, so much for each replica"));
             } else if (value) {
               (signal->*target)()->set_target(*value);
             }
@@ -201,8 +203,8 @@ void ReadSignal(const Node& item, v1::AutoscaleSpec* autoscale, Reading& r) {
                    return;
                  }
                  const auto value = ReadNumber(e.value, r.faults);
-                 if (value && *value <= 0) {
-                   r.faults.Add(e.value.mark, absl::StrCat(e.key, " must be more than 0"));
+                 if (value && (*value <= 0 || *value > kLargestTarget)) {
+                   r.faults.Add(e.value.mark, absl::StrCat(e.key, " must be more than 0, and at most 1e9"));
                  } else if (value) {
                    set(*value);
                  }

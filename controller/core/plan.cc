@@ -181,6 +181,13 @@ int64_t PlacePending(Model& model, Service& service, std::vector<Choice>* choice
   return without_room;
 }
 
+// A process that runs, or will; one that ended or is frozen is no replacement for a start.
+bool CanServeAgain(const Replica& replica) {
+  const ReplicaState next = replica.reported.value_or(ReplicaState::kStarting);
+  return next != ReplicaState::kFailed && next != ReplicaState::kCompleted &&
+         IsLegalStep(ReplicaState::kDraining, next);
+}
+
 // Draining replicas of the newest spec that can serve again (R3.1), the youngest drain first.
 int64_t RecallSome(Model& model, Service& service, int64_t wanted, std::vector<Choice>* choices) {
   int64_t recalled = 0;
@@ -190,8 +197,7 @@ int64_t RecallSome(Model& model, Service& service, int64_t wanted, std::vector<C
       break;
     }
     if (replica.state != ReplicaState::kDraining || !Model::IsCurrent(service, replica) ||
-        replica.record.superseded || !model.nodes.at(replica.record.node).up() ||
-        replica.reported == ReplicaState::kFailed || replica.reported == ReplicaState::kCompleted) {
+        replica.record.superseded || !model.nodes.at(replica.record.node).up() || !CanServeAgain(replica)) {
       continue;
     }
     Recall(model, replica);

@@ -132,7 +132,7 @@ void CheckQueueRule(const v1::QueueSignal& queue, const std::string& path, Fault
   const double target = total ? queue.total() : queue.per_replica();
   if (!(target > 0) || target > 1e9) {
     Add(faults, absl::StrCat(path, total ? ".total" : ".perReplica"),
-        absl::StrCat("must be above 0, was ", target));
+        absl::StrCat("must be above 0 and at most 1e9, was ", target));
   }
 }
 
@@ -150,7 +150,8 @@ void CheckSignal(const v1::StackSpec& spec, const v1::SignalSpec& signal, const 
                  Faults& faults) {
   const auto positive = [&](double target, absl::string_view field) {
     if (!(target > 0) || target > 1e9) {
-      Add(faults, absl::StrCat(path, ".", field), absl::StrCat("must be above 0, was ", target));
+      Add(faults, absl::StrCat(path, ".", field),
+          absl::StrCat("must be above 0 and at most 1e9, was ", target));
     }
   };
   switch (signal.source_case()) {

@@ -76,6 +76,27 @@ TEST(TaskTest, R7_3_FewerRunsWantedStopsThoseThatHaveNotCompleted) {
   EXPECT_EQ(task.record.task_revision_done, 0U) << "one is still at it";
 }
 
+class RecallTest : public ::testing::TestWithParam<std::pair<ReplicaState, bool>> {};
+
+TEST_P(RecallTest, R3_1_OnlyAProcessThatRunsIsNeededAgain) {
+  const auto& [reported, recalled] = GetParam();
+  ModelBuilder builder;
+  Node& a = builder.AddNode("a");
+  Service& web = builder.AddService(ModelBuilder::Spec("web"));
+  Replica& replica = builder.AddReplica(web, a, ReplicaState::kDraining);
+  replica.reported = reported;
+  const Probes probes(builder.model());
+  ReviewService(builder.model(), probes, web);
+  EXPECT_EQ(replica.state == reported, recalled) << ToString(replica.state);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Reported, RecallTest,
+    ::testing::Values(std::pair(ReplicaState::kReady, true), std::pair(ReplicaState::kRunning, true),
+                      std::pair(ReplicaState::kStarting, true), std::pair(ReplicaState::kWarm, false),
+                      std::pair(ReplicaState::kThawing, false), std::pair(ReplicaState::kFailed, false),
+                      std::pair(ReplicaState::kCompleted, false)));
+
 TEST(AdmitTest, R1_4_NeverMoreThanHalfOfANodeUnlessAsked) {
   ModelBuilder builder;
   Node& a = builder.AddNode("a");
