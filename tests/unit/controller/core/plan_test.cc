@@ -82,12 +82,16 @@ TEST_P(RecallTest, R3_1_OnlyAProcessThatRunsIsNeededAgain) {
   const auto& [reported, recalled] = GetParam();
   ModelBuilder builder;
   Node& a = builder.AddNode("a");
-  Service& web = builder.AddService(ModelBuilder::Spec("web"));
+  ServiceSpec spec = ModelBuilder::Spec("web");
+  spec.listeners.emplace_back().port = 80;
+  Service& web = builder.AddService(spec);
+  builder.AddNode("lb");  // it has confirmed nothing, which keeps the replica draining
+  builder.model().edges.insert(NodeId("lb"));
   Replica& replica = builder.AddReplica(web, a, ReplicaState::kDraining);
   replica.reported = reported;
   const Probes probes(builder.model());
   ReviewService(builder.model(), probes, web);
-  EXPECT_EQ(replica.state == reported, recalled) << ToString(replica.state);
+  EXPECT_EQ(replica.state, recalled ? reported : ReplicaState::kDraining);
 }
 
 INSTANTIATE_TEST_SUITE_P(
