@@ -265,15 +265,21 @@ void CheckBounds(const Entry& entry, const ServiceRead& s, Reading& r) {
     r.faults.Add(entry.mark, "x-autoscale has no signals; write `signals: [{cpu: 60%}]`");
   }
   const bool can_wake =
-      std::any_of(autoscale.signals().begin(), autoscale.signals().end(),
-                  [](const v1::SignalSpec& signal) { return signal.has_queue() || signal.has_schedule(); });
-  const bool by_balancer = std::any_of(autoscale.signals().begin(), autoscale.signals().end(), IsOfBalancer);
+      std::any_of(autoscale.signals().begin(), autoscale.signals().end(), [](const v1::SignalSpec& signal) {
+        return signal.has_queue() || signal.has_schedule() || IsOfBalancer(signal);
+      });
   if (autoscale.min() == 0 && entry.value.Find("min") != nullptr && !can_wake) {
-    r.faults.Add(entry.value.Find("min")->mark,
-                 "from 0 replicas CPU and memory can never ask for one; write min: 1, or add a queue signal");
-  } else if (autoscale.min() == 0 && by_balancer) {
-    r.faults.Add(entry.value.Find("min")->mark,
-                 "at 0 replicas nobody holds the requests that the balancer's signals count; write min: 1");
+    r.faults.Add(
+        entry.value.Find("min")->mark,
+        "from 0 replicas CPU and memory can never ask for one; write min: 1, or add a signal that sees "
+        "work when nothing runs: in_flight for requests, a queue for jobs");
+  }
+  if (autoscale.min() == 0 && autoscale.has_hold() && FromProto(autoscale.hold()) == absl::ZeroDuration() &&
+      std::all_of(autoscale.signals().begin(), autoscale.signals().end(), IsOfBalancer)) {
+    r.faults.Add(
+        entry.value.Find("hold")->mark,
+        "with min: 0 and hold: 0s no request waits that could wake the service; write min: 1, or leave "
+        "hold out");
   }
   CheckPolicy(entry, autoscale, r);
 }
@@ -305,12 +311,14 @@ void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r) {
       ReadSignal(item, autoscale, r);
     }
   };
-  auto interval = [&](const Entry& e) {
+  auto duration = [&](const Entry& e, absl::Duration least, absl::Duration most,
+                      const std::function<google::protobuf::Duration*()>& target) {
     const auto value = ReadDuration(e.value, r.faults);
-    if (value && (*value < absl::Milliseconds(100) || *value > absl::Minutes(10))) {
-      r.faults.Add(e.value.mark, "the interval is out of range; write 100ms to 10m");
+    if (value && (*value < least || *value > most)) {
+      r.faults.Add(e.value.mark, absl::StrCat(e.key, " is out of range; write ", absl::FormatDuration(least),
+                                              " to ", absl::FormatDuration(most)));
     } else if (value) {
-      *autoscale->mutable_interval() = ToProto(*value);
+      *target() = ToProto(*value);
     }
   };
   std::vector<Key> keys = {
@@ -326,7 +334,16 @@ void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r) {
          }
        }},
       {"idle", [&](const Entry& e) { ReadDurationInto(e, r, [&] { return autoscale->mutable_idle(); }); }},
-      {"interval", interval},
+      {"interval",
+       [&](const Entry& e) {
+         duration(e, absl::Milliseconds(100), absl::Minutes(10),
+                  [&] { return autoscale->mutable_interval(); });
+       }},
+      {"hold",
+       [&](const Entry& e) {
+         duration(e, absl::ZeroDuration(), absl::Minutes(10), [&] { return autoscale->mutable_hold(); });
+       }},
+      {"max_held", [&](const Entry& e) { autoscale->set_max_held(count(e, 1)); }},
       {"dry_run",
        [&](const Entry& e) { autoscale->set_dry_run(ReadBool(e.value, r.faults).value_or(false)); }},
       {"priority",

@@ -259,6 +259,12 @@ void CheckBalancerSignals(const ServiceRead& s, Reading& r) {
                               " is measured by the load balancer, which does not lead to it; publish a port, "
                               "`ports: [\"8080:80\"]`, or write x-edge"));
   }
+  const bool held = autoscale.hold().seconds() > 0 || autoscale.hold().nanos() > 0;
+  if (held && !published && s.spec.edges().empty()) {
+    r.faults.Add(s.At("x-autoscale"),
+                 absl::StrCat("hold is for requests through a load balancer, which does not lead to ",
+                              s.spec.name(), "; publish a port, `ports: [\"8080:80\"]`, or remove hold"));
+  }
   const auto promised = [](const v1::SignalSpec& signal) { return signal.has_latency(); };
   const auto limited = [](const v1::EdgeRoute& edge) { return edge.maxconn() > 0; };
   if (std::any_of(autoscale.signals().begin(), autoscale.signals().end(), promised) &&

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -45,8 +46,9 @@ struct EdgeSet {
   uint32_t slots = 0;    // R6.5
   uint32_t maxconn = 0;  // per replica; 0: unlimited
   std::vector<EdgeBackend> backends;
-  std::string attach;  // foreign backend; empty: managed
-  Duration hold;       // hold requests at zero; zero: do not
+  std::string attach;     // foreign backend; empty: managed
+  Duration hold;          // keep requests for so long while there is no backend; zero: do not
+  uint32_t max_held = 0;  // of them at a time; more are refused with 503
 
   friend bool operator==(const EdgeSet&, const EdgeSet&) = default;
 };
@@ -63,7 +65,8 @@ struct EdgeSetState {
   Revision applied_revision;
   std::vector<EdgeServerState> servers;
   bool at_least = false;          // workers of before a reload could not be read: more may be in flight
-  std::optional<int64_t> queued;  // in the balancer's own queue, and held with no server; absent: not read
+  std::optional<int64_t> queued;  // in the balancer's own queue; absent: not read
+  std::optional<int64_t> held;    // kept waiting with no server; absent: none are kept, or not read
   std::optional<double> rate;     // requests per second
   // Of this balancer process: what has come, and what of it has ended. Where the backend has servers of
   // others too, only what went to ours.
@@ -94,6 +97,10 @@ class Edge {
   // Blocks for at most a second. Called from the edge's own thread, at once after SetDesired, then
   // every interval (and every 50 ms while something drains).
   virtual EdgeState Reconcile(Instant now) = 0;
+
+  // `wake` is called, from any thread, when a request has begun to wait at zero, so that a round finds it
+  // at once. A balancer that tells nobody leaves it to the interval. Empty: nobody is called any more.
+  virtual void OnHeld(std::function<void()> /*wake*/) {}
 
   // "haproxy 2.6.12"
   virtual std::string Describe() const = 0;

@@ -202,6 +202,7 @@ std::vector<EdgeSet> EdgeSetsFromWire(const v1::BackendSets& wire) {
     }
     to.attach = set.attach();
     to.hold = absl::Milliseconds(set.hold_ms());
+    to.max_held = set.max_held();
     result.push_back(std::move(to));
   }
   return result;
@@ -225,6 +226,9 @@ v1::EdgeReport EdgeToWire(const EdgeState& state, Instant now) {
     }
     if (set.queued) {
       to.set_queued(static_cast<uint32_t>(*set.queued));
+    }
+    if (set.held) {
+      to.set_held(static_cast<uint32_t>(*set.held));
     }
     if (set.rate) {
       to.set_rate(*set.rate);

@@ -9,9 +9,21 @@ namespace drover::agent {
 namespace {
 
 constexpr auto kInterval = std::chrono::milliseconds(1000);
-constexpr auto kDrainInterval = std::chrono::milliseconds(50);
+constexpr auto kSoon = std::chrono::milliseconds(50);
 
-// What the controller waits for: revisions applied, drained replicas, errors. Loads come with the interval.
+// Something drains, or a foreign balancer keeps requests waiting and tells nobody.
+bool IsUrgent(const EdgeSet& set) {
+  const auto drains = [](const EdgeBackend& backend) { return backend.drain; };
+  const auto& backends = set.backends;
+  return std::any_of(backends.begin(), backends.end(), drains) ||
+         (!set.attach.empty() && set.hold > absl::ZeroDuration() && backends.empty());
+}
+
+// Some requests wait for the first replica.
+bool Waits(const EdgeSetState& set) { return set.held.value_or(0) > 0; }
+
+// What the controller waits for: revisions applied, drained replicas, the first request at zero, errors.
+// Loads come with the interval.
 bool IsNews(const std::optional<EdgeState>& before, const EdgeState& after) {
   if (!before || before->reachable != after.reachable || before->instance != after.instance ||
       before->sets.size() != after.sets.size()) {
@@ -22,7 +34,7 @@ bool IsNews(const std::optional<EdgeState>& before, const EdgeState& after) {
     const EdgeSetState& b = after.sets[i];
     bool same = a.handle == b.handle && a.applied_epoch == b.applied_epoch &&
                 a.applied_revision == b.applied_revision && a.error == b.error &&
-                a.servers.size() == b.servers.size();
+                a.servers.size() == b.servers.size() && Waits(a) == Waits(b);
     if (!same) {
       return true;
     }
@@ -39,7 +51,10 @@ bool IsNews(const std::optional<EdgeState>& before, const EdgeState& after) {
 }  // namespace
 
 EdgeRunner::EdgeRunner(std::unique_ptr<Edge> edge, std::function<void()> news)
-    : edge_(std::move(edge)), news_(std::move(news)), thread_([this] { Run(); }) {}
+    : edge_(std::move(edge)), news_(std::move(news)) {
+  edge_->OnHeld([this] { Look(); });
+  thread_ = std::thread([this] { Run(); });
+}
 
 EdgeRunner::~EdgeRunner() {
   {
@@ -48,6 +63,15 @@ EdgeRunner::~EdgeRunner() {
   }
   wake_.notify_all();
   thread_.join();
+  edge_->OnHeld(nullptr);
+}
+
+void EdgeRunner::Look() {
+  {
+    std::lock_guard lock(mutex_);
+    look_ = true;
+  }
+  wake_.notify_all();
 }
 
 void EdgeRunner::SetDesired(std::vector<EdgeSet> sets) {
@@ -64,17 +88,15 @@ std::optional<EdgeState> EdgeRunner::state() const {
 }
 
 void EdgeRunner::Run() {
-  bool draining = false;
+  bool soon = false;
   std::unique_lock lock(mutex_);
   while (!stop_) {
     if (wanted_) {
-      draining = std::any_of(wanted_->begin(), wanted_->end(), [](const EdgeSet& set) {
-        return std::any_of(set.backends.begin(), set.backends.end(),
-                           [](const EdgeBackend& b) { return b.drain; });
-      });
+      soon = std::any_of(wanted_->begin(), wanted_->end(), IsUrgent);
       edge_->SetDesired(*std::move(wanted_));
       wanted_.reset();
     }
+    look_ = false;
     lock.unlock();
     EdgeState next = edge_->Reconcile(Now());
     lock.lock();
@@ -85,8 +107,7 @@ void EdgeRunner::Run() {
       news_();
       lock.lock();
     }
-    wake_.wait_for(lock, draining ? kDrainInterval : kInterval,
-                   [this] { return stop_ || wanted_.has_value(); });
+    wake_.wait_for(lock, soon ? kSoon : kInterval, [this] { return stop_ || look_ || wanted_.has_value(); });
   }
 }
 

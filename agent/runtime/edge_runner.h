@@ -1,5 +1,6 @@
-// The thread that drives the load balancer of this host: a round at once after every change, every second,
-// and every 50 ms while something drains.
+// The thread that drives the load balancer of this host: a round at once after every change and when a
+// request begins to wait for a replica, every second, and every 50 ms while something drains or a foreign
+// balancer has no replica yet.
 #pragma once
 
 #include <condition_variable>
@@ -17,7 +18,8 @@ namespace drover::agent {
 
 class EdgeRunner {
  public:
-  // `news` is called on the edge's thread when what was applied, or who drains, changed (R4.4).
+  // `news` is called on the edge's thread when what was applied, who drains, or whether requests wait for a
+  // first replica changed (R4.4).
   EdgeRunner(std::unique_ptr<Edge> edge, std::function<void()> news);
   // Stops the rounds; the balancer is left as it is (R6.4).
   ~EdgeRunner();
@@ -33,6 +35,7 @@ class EdgeRunner {
 
  private:
   void Run();
+  void Look();
 
   std::unique_ptr<Edge> edge_;
   std::function<void()> news_;
@@ -40,6 +43,7 @@ class EdgeRunner {
   std::condition_variable wake_;
   std::optional<std::vector<EdgeSet>> wanted_;  // not handed over yet
   std::optional<EdgeState> state_;
+  bool look_ = false;  // a round is due now
   bool stop_ = false;
   std::thread thread_;
 };

@@ -95,6 +95,10 @@ void Backends::ReviewService(Service& service) {
       set.attach = key.second;
       set.epoch = model_.epoch;
       set.slots = SlotsFor(*service.spec, service.record.desired);
+      if (service.spec->autoscale && service.spec->autoscale->hold > absl::ZeroDuration()) {
+        set.hold = service.spec->autoscale->hold;
+        set.max_held = static_cast<uint32_t>(service.spec->autoscale->max_held);
+      }
       for (const ListenerSpec& listener : listeners) {
         set.http = set.http || listener.http;
         set.maxconn = std::max(set.maxconn, listener.maxconn);

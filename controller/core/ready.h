@@ -95,6 +95,8 @@ struct BackendSet {
   uint32_t maxconn = 0;
   std::vector<Backend> backends;  // sorted by replica id
   std::string attach;
+  Duration hold;  // keep requests for so long while there is no backend; zero: do not
+  uint32_t max_held = 0;
 
   friend bool operator==(const BackendSet&, const BackendSet&) = default;
 };

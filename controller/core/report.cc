@@ -230,12 +230,36 @@ void FoldEdgeReading(Model& model, Node& node, uint64_t instance, const EdgeSetS
     readings.counts.Add(at, instance, {.arrived = *set.requests_total, .finished = *set.finished_total},
                         std::max(kRateWindow, 3 * model.options.report_interval));
   }
-  if (Service& service = model.services.at(owner->second); GoesByBalancer(service)) {
+  Service& service = model.services.at(owner->second);
+  if (!GoesByBalancer(service)) {
+    return;
+  }
+  if (service.record.desired == 0 && set.held.value_or(0) > 0) {
+    service.input_changed = true;  // somebody waits (R4.4)
+    model.ReviewService(service.key);
+  } else {
     NoteNewSample(model, service);
   }
 }
 
+// R6.5: each reload is counted and logged.
+void NoteReloads(Model& model, const Node& node, const EdgeStatus& status) {
+  const uint64_t before = node.edge ? node.edge->reloads : 0;
+  if (status.reloads > before) {
+    model.Tell(
+        {"edge",
+         "EdgeReloaded",
+         absl::StrCat(model.NodeName(node.record.id), ": the balancer took over a new configuration, ",
+                      status.reloads, status.reloads == 1 ? " time" : " times", " since its agent started"),
+         {},
+         {},
+         node.record.id,
+         false});
+  }
+}
+
 void FoldEdge(Model& model, Node& node, const EdgeStatus& status, Instant sent) {
+  NoteReloads(model, node, status);
   const std::string before = node.edge ? node.edge->error : "";
   if (node.edge && node.edge->instance != status.instance) {
     node.edge_sets.clear();

@@ -9,6 +9,9 @@
 namespace drover::controller {
 namespace {
 
+// A little work: of any target it asks for one replica.
+constexpr double kTrace = 0.01;
+
 void BringForward(std::optional<Instant>* next, Instant at) {
   if (!*next || at < **next) {
     *next = at;
@@ -187,11 +190,27 @@ SignalInput Queueing(const EdgeLoad& load) {
   return input;
 }
 
-SignalInput Balancer(const EdgeLoad& load, SignalSpec::Kind kind) {
-  if (kind == SignalSpec::Kind::kLatency) {
-    return Queueing(load);
+// Requests too short to be caught in flight, or held since before the rate was counted: work all the same,
+// which keeps a service from zero and wakes it from there.
+void CountTraces(const EdgeLoad& load, SignalInput& input) {
+  if (load.rate.value <= 0 && load.in_flight.value <= 0) {
+    return;
   }
-  return OfBalancer(kind == SignalSpec::Kind::kRate ? load.rate : load.in_flight, load);
+  if (input.total) {
+    input.total = std::max(*input.total, kTrace);
+  } else {
+    input.at_least = std::max(input.at_least.value_or(0), kTrace);
+  }
+}
+
+SignalInput Balancer(const EdgeLoad& load, SignalSpec::Kind kind, int64_t min) {
+  SignalInput input = kind == SignalSpec::Kind::kLatency ? Queueing(load)
+                      : kind == SignalSpec::Kind::kRate  ? OfBalancer(load.rate, load)
+                                                         : OfBalancer(load.in_flight, load);
+  if (min == 0) {
+    CountTraces(load, input);
+  }
+  return input;
 }
 
 }  // namespace
@@ -232,7 +251,7 @@ std::vector<SignalInput> MakeSignals(const Model& model, const Probes& probes, c
       case SignalSpec::Kind::kInFlight:
       case SignalSpec::Kind::kRate:
       case SignalSpec::Kind::kLatency:
-        inputs.push_back(Balancer(*balancers, signal.kind));
+        inputs.push_back(Balancer(*balancers, signal.kind, spec.min));
         break;
       case SignalSpec::Kind::kForecast:
       case SignalSpec::Kind::kExternal:

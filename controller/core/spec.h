@@ -124,6 +124,8 @@ struct AutoscaleSpec {
   std::optional<int64_t> idle_replicas = {};  // kKeda: count while nothing is active; below min
   Duration idle = absl::Seconds(300);         // to min 0 after this long without work
   Duration interval = absl::Seconds(1);       // of measuring
+  Duration hold;                              // balancers keep requests for it while nothing is ready; 0: not
+  int64_t max_held = 1000;                    // such requests at a time, per edge
   bool dry_run = false;                       // decide and explain only
   std::string source;                         // serialized drover.v1.AutoscaleSpec, for the history
 

@@ -106,6 +106,8 @@ v1::BackendSet ToProto(const BackendSet& set) {
     to.set_drain(backend.drain);
   }
   out.set_attach(set.attach);
+  out.set_hold_ms(static_cast<uint32_t>(absl::ToInt64Milliseconds(set.hold)));
+  out.set_max_held(set.max_held);
   return out;
 }
 

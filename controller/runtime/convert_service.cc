@@ -13,6 +13,8 @@ namespace {
 
 using Policy = AutoscaleSpec::Policy;
 
+constexpr Duration kDefaultHold = absl::Seconds(30);
+
 Policy TranslatePolicy(const std::string& policy) {
   if (policy == "hpa") {
     return Policy::kHpa;
@@ -136,6 +138,16 @@ ScalingRules DroverDefaultDown(const std::vector<SignalSpec>& signals) {
   return only_promises ? ScalingRules() : AutoscaleSpec().down;
 }
 
+// Without a word of the user's: where requests that wait at zero are what ends the zero.
+Duration HoldOf(const v1::AutoscaleSpec& scale, const AutoscaleSpec& out) {
+  if (scale.has_hold()) {
+    return ToCore(scale.hold());
+  }
+  const bool wakes = std::any_of(out.signals.begin(), out.signals.end(),
+                                 [](const SignalSpec& signal) { return IsOfBalancer(signal.kind); });
+  return out.min == 0 && wakes ? kDefaultHold : absl::ZeroDuration();
+}
+
 AutoscaleSpec Translate(const v1::AutoscaleSpec& scale) {
   AutoscaleSpec out;
   out.min = scale.min();
@@ -164,6 +176,10 @@ AutoscaleSpec Translate(const v1::AutoscaleSpec& scale) {
   }
   if (scale.has_interval()) {
     out.interval = ToCore(scale.interval());
+  }
+  out.hold = HoldOf(scale, out);
+  if (scale.max_held() != 0) {
+    out.max_held = scale.max_held();
   }
   out.dry_run = scale.dry_run();
   out.source = Deterministic(scale);

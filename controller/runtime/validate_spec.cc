@@ -108,6 +108,7 @@ void CheckBehavior(const v1::ScalingBehavior& behavior, const std::string& path,
   }
 }
 
+constexpr Duration kMaxHold = absl::Minutes(10);
 constexpr char kSignals[] = "cpu, memory, queue, in_flight, rate, latency, backlog or schedule";
 
 void CheckMaxWait(const v1::QueueSignal& queue, const std::string& path, Faults& faults) {
@@ -201,6 +202,22 @@ bool IsBalanced(const v1::ServiceSpec& service) {
          });
 }
 
+// Requests that wait for a first replica.
+void CheckHold(const v1::ServiceSpec& service, const std::string& path, bool queue, Faults& faults) {
+  const v1::AutoscaleSpec& scale = service.autoscale();
+  const bool zero = scale.has_hold() && IsUsableDuration(scale.hold()) && ToCore(scale.hold()) == Duration();
+  if (!IsUsableDuration(scale.hold()) || ToCore(scale.hold()) > kMaxHold) {
+    Add(faults, path + ".hold", "must be 0 (not at all) to 600 s");
+  } else if (scale.has_hold() && !zero && !IsBalanced(service)) {
+    Add(faults, path + ".hold", "is for requests through a load balancer; give ports or edges");
+  } else if (zero && scale.min() == 0 && !queue && ByBalancer(scale)) {
+    Add(faults, path + ".hold", "0 with min 0: what no balancer keeps waiting wakes nothing; leave it out");
+  }
+  if (scale.max_held() > 100000) {
+    Add(faults, path + ".maxHeld", "must be at most 100000");
+  }
+}
+
 void CheckAutoscale(const v1::StackSpec& spec, const v1::ServiceSpec& service, const std::string& path,
                     Faults& faults) {
   const v1::AutoscaleSpec& scale = service.autoscale();
@@ -220,12 +237,13 @@ void CheckAutoscale(const v1::StackSpec& spec, const v1::ServiceSpec& service, c
     queue = queue || scale.signals(i).has_queue() || scale.signals(i).has_schedule();
     CheckSignal(spec, scale.signals(i), absl::StrCat(path, ".signals[", i, "]"), faults);
   }
-  if (scale.min() == 0 && !scale.signals().empty() && !queue) {
+  if (scale.min() == 0 && !scale.signals().empty() && !queue && !ByBalancer(scale)) {
     Add(faults, path + ".min",
-        "0 needs a queue or schedule signal, nothing else shows that there is work; give 1 or more");
-  } else if (scale.min() == 0 && ByBalancer(scale)) {
-    Add(faults, path + ".min", "at 0 nobody holds the requests that the balancer's signals count; give 1");
+        "0 needs a signal that shows work when nothing runs: in_flight, rate, latency, a queue or a "
+        "schedule; "
+        "give 1 or more");
   }
+  CheckHold(service, path, queue, faults);
   if (ByBalancer(scale) && !IsBalanced(service)) {
     Add(faults, path + ".signals",
         "are measured by the load balancer, which does not lead to the service; give ports or edges");

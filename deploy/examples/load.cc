@@ -1,9 +1,10 @@
 // drover-example-load: load for the example stack, and the judge of it.
 //
-//   drover-example-load http URL [--rate N] [--connections N] [--seconds N] [--live FILE]
-//     GETs at an even rate over kept connections. Strict: everything but a complete 200 is a failure, and
-//     nothing is ever sent twice. (A connection that the server closed while idle is opened anew before
-//     the next request, as HTTP says; that is counted as "reopened", not as failed.)
+//   drover-example-load http URL [--rate N] [--connections N] [--seconds N] [--post BYTES] [--live FILE]
+//     GETs, or POSTs of so many bytes, at an even rate over kept connections. Strict: everything but a
+//     complete 200 is a failure, and nothing is ever sent twice. (A connection that the server closed while
+//     idle is opened anew before the next request, as HTTP says; that is counted as "reopened", not as
+//     failed.)
 //   drover-example-load push REDIS_URL [--queue NAME] [--count N] [--rate N] [--prefix P] [--job-ms N]
 //     pushes jobs NAME = P0, P1, ...; without --rate all in one write.
 //   drover-example-load count REDIS_URL [--queue NAME]
@@ -39,14 +40,14 @@ namespace {
 std::atomic<bool> stopping{false};
 
 [[noreturn]] void Usage(const std::string& problem) {
-  std::fprintf(
-      stderr,
-      "drover-example-load: %s\n"
-      "usage: drover-example-load http URL [--rate N] [--connections N] [--seconds N] [--live FILE]\n"
-      "       drover-example-load push REDIS_URL [--queue NAME] [--count N] [--rate N] [--prefix P] "
-      "[--job-ms N]\n"
-      "       drover-example-load count|clear REDIS_URL [--queue NAME]\n",
-      problem.c_str());
+  std::fprintf(stderr,
+               "drover-example-load: %s\n"
+               "usage: drover-example-load http URL [--rate N] [--connections N] [--seconds N] [--post "
+               "BYTES] [--live FILE]\n"
+               "       drover-example-load push REDIS_URL [--queue NAME] [--count N] [--rate N] [--prefix P] "
+               "[--job-ms N]\n"
+               "       drover-example-load count|clear REDIS_URL [--queue NAME]\n",
+               problem.c_str());
   std::exit(2);
 }
 
@@ -128,9 +129,12 @@ class Tally {
 // One kept HTTP connection.
 class HttpClient {
  public:
-  HttpClient(const Url& url, Tally& tally) : url_(url), tally_(tally) {
-    request_ = "GET " + (url.path.empty() ? "/" : url.path) + " HTTP/1.1\r\nHost: " + url.host +
-               "\r\nUser-Agent: drover-example-load\r\nAccept: */*\r\n\r\n";
+  // `post`: bytes of the body; 0: a GET.
+  HttpClient(const Url& url, size_t post, Tally& tally) : url_(url), tally_(tally) {
+    request_ = std::string(post > 0 ? "POST " : "GET ") + (url.path.empty() ? "/" : url.path) +
+               " HTTP/1.1\r\nHost: " + url.host + "\r\nUser-Agent: drover-example-load\r\nAccept: */*\r\n" +
+               (post > 0 ? "Content-Length: " + std::to_string(post) + "\r\n" : "") + "\r\n" +
+               std::string(post, 'x');
   }
 
   ~HttpClient() { Close(); }
@@ -139,7 +143,7 @@ class HttpClient {
   HttpClient& operator=(const HttpClient&) = delete;
 
   // One request, counted.
-  void Get() {
+  void Send() {
     const int64_t start = UnixNs();
     const std::string why = Exchange();
     if (why.empty()) {
@@ -231,6 +235,7 @@ int Http(const Url& url, const Options& options) {
   const double rate = Number(options, "rate", 100);
   const int connections = static_cast<int>(std::max(1.0, Number(options, "connections", 8)));
   const double seconds = Number(options, "seconds", 10);
+  const auto post = static_cast<size_t>(Number(options, "post", 0));
   const std::string live = Text(options, "live", "");
   if (rate <= 0) Usage("--rate: must be above 0");
   Tally tally;
@@ -239,12 +244,12 @@ int Http(const Url& url, const Options& options) {
   std::vector<std::thread> threads;
   for (int i = 0; i < connections; ++i) {
     threads.emplace_back([&, i] {
-      HttpClient client(url, tally);
+      HttpClient client(url, post, tally);
       const double every = 1000.0 * connections / rate;
       double due = static_cast<double>(start) + every * i / connections;
       while (!stopping && due < static_cast<double>(end)) {
         SleepMs(static_cast<int64_t>(due) - NowMs());
-        client.Get();
+        client.Send();
         // What could not be sent in time is not made up for: no burst after a slow answer.
         due = std::max(due + every, static_cast<double>(NowMs()));
       }

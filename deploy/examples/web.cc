@@ -4,6 +4,7 @@
 //   GET /healthz      200 "ok"; 503 "draining" after SIGTERM
 //   GET /work?ms=N    burns N ms of CPU, then 200
 //   GET /sleep?ms=N   waits N ms, then 200
+//   POST /            reads the whole body (Content-Length), then 200, its size in bytes
 //   GET /exit?code=N  ends at once, like a worker that crashes
 //
 // Environment: PORT (8000), WORK_MS (0), START_MS (0: delay before it listens), LAME_MS (0: goes on
@@ -17,6 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
@@ -49,6 +51,24 @@ int64_t Argument(const std::string& request) {
   return at < end ? std::strtoll(request.c_str() + at + 1, nullptr, 10) : 0;
 }
 
+size_t ContentLength(const std::string& request) {
+  const char* header = strcasestr(request.c_str(), "\r\nContent-Length:");
+  return header == nullptr ? 0 : std::strtoull(header + sizeof("\r\nContent-Length:") - 1, nullptr, 10);
+}
+
+// Takes `length` bytes from `buffer`, then from the connection. False: it ended before.
+bool SkipBody(int fd, std::string& buffer, size_t length) {
+  const size_t had = std::min(length, buffer.size());
+  buffer.erase(0, had);
+  for (size_t left = length - had; left > 0;) {
+    char chunk[65536];
+    const ssize_t n = recv(fd, chunk, std::min(left, sizeof chunk), 0);
+    if (n <= 0) return false;
+    left -= static_cast<size_t>(n);
+  }
+  return true;
+}
+
 Answer Serve(const Settings& settings, const std::string& request) {
   const auto is = [&request](const char* prefix) { return request.rfind(prefix, 0) == 0; };
   if (is("GET /healthz")) {
@@ -61,10 +81,12 @@ Answer Serve(const Settings& settings, const std::string& request) {
     SleepMs(Argument(request));
   } else if (is("GET /exit")) {
     _exit(static_cast<int>(Argument(request)));
+  } else if (is("POST / ")) {
+    return {.body = std::to_string(ContentLength(request)) + "\n"};
   } else if (is("GET / ") || is("HEAD / ")) {
     BurnCpu(settings.work_ms);
   } else {
-    return {"404 Not Found", "there is /, /healthz, /work?ms=N, /sleep?ms=N and /exit?code=N\n"};
+    return {"404 Not Found", "there is / (GET, POST), /healthz, /work?ms=N, /sleep?ms=N and /exit?code=N\n"};
   }
   return {.body = settings.name + "\n"};
 }
@@ -93,6 +115,10 @@ void ServeConnection(int fd, const Settings& settings) {
     ++in_hand;
     const std::string request = buffer.substr(0, end + 2);
     buffer.erase(0, end + 4);
+    if (!SkipBody(fd, buffer, ContentLength(request))) {
+      --in_hand;
+      break;
+    }
     const Answer answer = Serve(settings, request);
     open = KeepAlive(request);
     const std::string body = request.rfind("HEAD", 0) == 0 ? "" : answer.body;

@@ -6,6 +6,7 @@ everything running after a failure. Python's standard library only.
 """
 import contextlib
 import fcntl
+import http.client
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import urllib.error
@@ -152,10 +154,10 @@ class Redis:
 class HttpLoad:
     """Steady requests in the background; judges strictly (see drover-example-load)."""
 
-    def __init__(self, folder, url, rate, seconds, connections=16):
+    def __init__(self, folder, url, rate, seconds, connections=16, post=0):
         self.live = os.path.join(folder, f"http-{free_port()}.json")
         self.process = Process("load", [LOAD, "http", url, "--rate", rate, "--seconds", seconds, "--connections", connections,
-                                        "--live", self.live], self.live + ".log").start()
+                                        "--post", post, "--live", self.live], self.live + ".log").start()
 
     def now(self):
         with open(self.live) as f:
@@ -169,6 +171,35 @@ class HttpLoad:
     def stop(self):
         self.process.stop()
         return self.now()
+
+
+class Requests:
+    """Requests sent at once, each on a connection of its own; anything but a whole 200 is kept as a failure."""
+
+    def __init__(self, port, count, body=None, path="/"):
+        self.failed, self.ended = [], []
+        self.started = time.monotonic()
+        self.threads = [threading.Thread(target=self.one, args=(port, body, path)) for _ in range(count)]
+        for thread in self.threads:
+            thread.start()
+
+    def one(self, port, body, path):
+        try:
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            connection.request("POST" if body else "GET", path, body)
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            if answer.status != 200 or (body and text.strip() != str(len(body))):
+                self.failed.append((answer.status, text))
+            connection.close()
+        except (OSError, http.client.HTTPException) as e:
+            self.failed.append(repr(e))
+        self.ended.append(time.monotonic() - self.started)
+
+    def join(self):
+        for thread in self.threads:
+            thread.join()
+        return self
 
 
 class Agent:
@@ -375,12 +406,22 @@ class Cluster:
                            "x-autoscale": {"min": minimum, "max": maximum, "signals": [{"cpu": target}],
                                            "scale_down": {"stabilization": down}}}}
 
+    def web_at_zero(self, maximum=5, per_replica=25, idle="2s", **environment):
+        """An HTTP service that is at zero while nobody asks for it."""
+        service = self.web(minimum=0, maximum=maximum, down="1s", **environment)
+        service["ports"] = [{"target": 8000, "published": str(self.web_port), "app_protocol": "http"}]
+        service["deploy"]["x-autoscale"].update(signals=[{"in_flight": per_replica}], idle=idle)
+        return service
+
+    def edge_reloads(self):
+        return sum(int(n.get("edgeReloads", 0)) for n in self.api("/v1/nodes").get("nodes", []))
+
     @property
     def web_url(self):
         return f"http://127.0.0.1:{self.web_port}"
 
-    def http_load(self, path, rate, seconds, connections=16):
-        load = HttpLoad(self.dir, self.web_url + path, rate, seconds, connections)
+    def http_load(self, path, rate, seconds, connections=16, post=0):
+        load = HttpLoad(self.dir, self.web_url + path, rate, seconds, connections, post)
         self.processes.append(load.process)
         return load
 
@@ -388,6 +429,11 @@ class Cluster:
         """One request; OSError when nothing answers it."""
         with urllib.request.urlopen(self.web_url + "/healthz", timeout=2) as answer:
             return answer.status == 200
+
+    def web_listens(self):
+        """No request is sent; OSError when nobody listens."""
+        socket.create_connection(("127.0.0.1", self.web_port), 2).close()
+        return True
 
     def wait_web(self):
         wait("the web service answers on its edge port", self.ask_web)

@@ -10,147 +10,9 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "tests/scenario/words.h"
 
 namespace drover::controller {
-namespace {
-
-using Words = std::vector<std::string>;
-
-int64_t Number(const std::string& text) {
-  int64_t value = 0;
-  if (!absl::SimpleAtoi(text, &value)) {
-    throw std::invalid_argument(absl::StrCat("not a number: ", text));
-  }
-  return value;
-}
-
-Duration Time(const std::string& text) {
-  Duration value;
-  if (!absl::ParseDuration(text, &value)) {
-    throw std::invalid_argument(absl::StrCat("not a duration: ", text));
-  }
-  return value;
-}
-
-// "key=value", or "key" with an empty value.
-std::pair<std::string, std::string> Option(const std::string& word) {
-  const size_t at = word.find('=');
-  return at == std::string::npos ? std::pair(word, std::string())
-                                 : std::pair(word.substr(0, at), word.substr(at + 1));
-}
-
-void SetShape(ServiceSpec& spec, const std::string& key, const std::string& value) {
-  if (key == "replicas") {
-    spec.replicas = Number(value);
-  } else if (key == "v") {
-    spec.spec_hash = absl::StrCat(spec.name, "-", value);
-    spec.image = absl::StrCat(spec.name, ":", value);
-    spec.image_id = absl::StrCat("sha256:", spec.name, "-", value);
-  } else if (key == "cpu") {
-    spec.reserved_cpu = MilliCpu(Number(value));
-  } else if (key == "pinned") {
-    spec.local_data = {"data"};
-  } else if (key == "singleton") {
-    spec.singleton = true;
-  } else if (key == "task") {
-    spec.task = true;
-  } else if (key == "before") {
-    spec.task = spec.before_rollout = true;
-  } else if (key == "stop-first") {
-    spec.stop_first = true;
-  } else if (key == "bin-pack") {
-    spec.bin_pack = true;
-  } else if (key == "hostport") {
-    spec.host_ports.push_back(static_cast<uint32_t>(Number(value)));
-  } else if (key == "listen") {
-    ListenerSpec listener;
-    listener.port = static_cast<uint32_t>(Number(value));
-    listener.target = 80;
-    listener.http = true;
-    spec.listeners.push_back(listener);
-    spec.routed_ports = {80};
-  } else {
-    throw std::invalid_argument(absl::StrCat("unknown setting: ", key));
-  }
-}
-
-bool SetScaling(ServiceSpec& spec, const std::string& key, const std::string& value) {
-  if (key != "scale" && key != "cputarget" && key != "queue" && key != "inflight" && key != "window" &&
-      key != "idle" && key != "dry-run") {
-    return false;
-  }
-  AutoscaleSpec scale = spec.autoscale.value_or(AutoscaleSpec());
-  if (key == "scale") {
-    const Words range = absl::StrSplit(value, "..");
-    scale.min = Number(range.at(0));
-    scale.max = Number(range.at(1));
-  } else if (key == "window") {
-    scale.down.stabilization = Time(value);
-  } else if (key == "idle") {
-    scale.idle = Time(value);
-  } else if (key == "dry-run") {
-    scale.dry_run = true;
-  } else {
-    SignalSpec signal;
-    if (key == "cputarget") {
-      signal.target = static_cast<double>(Number(value));
-    } else if (key == "inflight") {
-      signal.kind = SignalSpec::Kind::kInFlight;
-      signal.target = static_cast<double>(Number(value));
-    } else {
-      const Words parts = absl::StrSplit(value, '*');
-      signal.kind = SignalSpec::Kind::kQueue;
-      signal.queue = parts.at(0);
-      signal.target = static_cast<double>(Number(parts.at(1)));
-    }
-    scale.signals.push_back(signal);
-  }
-  spec.autoscale = scale;
-  return true;
-}
-
-ServiceSpec ParseService(const std::string& word) {
-  const Words parts = absl::StrSplit(word, ':');
-  ServiceSpec spec;
-  spec.name = parts[0];
-  SetShape(spec, "v", "1");
-  if (parts.size() > 1) {
-    for (const std::string& setting : Words(absl::StrSplit(parts[1], ','))) {
-      const auto [key, value] = Option(setting);
-      if (key == "after") {
-        const Words dependency = absl::StrSplit(value, '/');
-        const std::string& condition = dependency.at(1);
-        spec.depends_on.push_back(
-            {dependency.at(0), condition == "ready"  ? DependencySpec::Condition::kHealthy
-                               : condition == "done" ? DependencySpec::Condition::kCompleted
-                                                     : DependencySpec::Condition::kStarted});
-      } else if (!SetScaling(spec, key, value)) {
-        SetShape(spec, key, value);
-      }
-    }
-  }
-  spec.context = absl::StrCat("context of ", spec.spec_hash);
-  return spec;
-}
-
-ReplicaState ParseState(const std::string& text) {
-  for (const ReplicaState state : kAllReplicaStates) {
-    if (std::string(ToString(state)) == text) {
-      return state;
-    }
-  }
-  throw std::invalid_argument(absl::StrCat("no such state: ", text));
-}
-
-ServiceKey ParseKey(const std::string& text) {
-  const Words parts = absl::StrSplit(text, '/');
-  return {parts.at(0), parts.at(1)};
-}
-
-std::string NodeText(const NodeId& id) { return absl::StrReplaceAll(id.value(), {{"node-", ""}}); }
-
-}  // namespace
-
 std::string Script::Label(ReplicaId id) {
   auto known = labels_.find(id);
   if (known != labels_.end()) {
@@ -311,9 +173,10 @@ std::string Script::PrintOrder(const Order& order) {
           backends.push_back(absl::StrCat(script->Label(backend.replica), backend.drain ? " drain" : ""));
         }
         std::sort(backends.begin(), backends.end());
-        parts.push_back(absl::StrCat(ToString(set.service), ":", set.target, " revision ",
-                                     set.revision.value(), " slots ", set.slots, " [",
-                                     absl::StrJoin(backends, ", "), "]"));
+        parts.push_back(absl::StrCat(
+            ToString(set.service), ":", set.target, " revision ", set.revision.value(), " slots ", set.slots,
+            set.hold > absl::ZeroDuration() ? absl::StrCat(" hold ", absl::FormatDuration(set.hold)) : "",
+            " [", absl::StrJoin(backends, ", "), "]"));
       }
       return absl::StrCat("backends: ", parts.empty() ? "none" : absl::StrJoin(parts, "; "));
     }
@@ -480,6 +343,10 @@ std::string Script::OfAgent(const Words& words) {
 
 std::string Script::OfReplica(const Words& words) {
   const std::string& verb = words[0];
+  if (verb == "held") {
+    cluster_.agent(words.at(1)).waiting = Number(words.at(2));
+    return "";
+  }
   if (verb == "inflight") {
     cluster_.agent(words.at(1)).in_flight[Find(words.at(2))] = Number(words.at(3));
     return "";
@@ -528,7 +395,8 @@ std::string Script::Pass(const Words& words) {
 std::string Script::Execute(const Words& words) {
   const std::string& verb = words.at(0);
   static const std::set<std::string> kOperators = {"apply", "plan", "down", "scale", "pause", "resume"};
-  static const std::set<std::string> kReplicas = {"replica", "cpu", "busy", "inflight", "gone", "address"};
+  static const std::set<std::string> kReplicas = {"replica", "cpu",  "busy",   "inflight",
+                                                  "held",    "gone", "address"};
   static const std::set<std::string> kAgents = {"node",  "connect", "disconnect", "silence",
                                                 "speak", "report",  "stick",      "unstick"};
   if (kOperators.contains(verb)) {

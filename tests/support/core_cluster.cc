@@ -177,6 +177,9 @@ void CoreCluster::Report(FakeAgent& agent) {
         status.servers.push_back({backend.replica, work == agent.in_flight.end() ? 0 : work->second, true});
       }
       status.queued = agent.queued;
+      if (set.hold > absl::ZeroDuration()) {
+        status.held = agent.waiting;
+      }
       status.requests_total = agent.requests.arrived;
       status.finished_total = agent.requests.finished;
       edge.sets.push_back(std::move(status));

@@ -120,14 +120,23 @@ void FillCounters(const Reading& reading, size_t backend, EdgeSetState& state) {
   }
 }
 
+// Requests of the backend that are with no server and in no queue: they wait for the first one.
+int64_t Held(const StatTable& stat, size_t backend) {
+  int64_t held = stat.Number(backend, "scur").value_or(0) - stat.Number(backend, "qcur").value_or(0);
+  for (size_t row = 0; row < stat.size(); ++row) {
+    held -= row == backend ? 0 : stat.Number(row, "scur").value_or(0);
+  }
+  return std::max<int64_t>(0, held);
+}
+
 void FillTotals(const EdgeSet& set, const Reading& reading, EdgeSetState& state) {
   const std::optional<size_t> row = reading.stat.Find("BACKEND");
   if (!row) {
     return;
   }
   state.queued = reading.stat.Number(*row, "qcur");
-  if (state.queued && set.hold > absl::ZeroDuration() && reading.usable.empty()) {
-    *state.queued += reading.stat.Number(*row, "scur").value_or(0);  // held: they wait outside the queue
+  if (state.queued && set.hold > absl::ZeroDuration()) {
+    state.held = Held(reading.stat, *row);
   }
   if (const std::optional<int64_t> rate = reading.stat.Number(*row, "rate")) {
     state.rate = static_cast<double>(*rate);
@@ -190,6 +199,13 @@ OldLoad ReadOldLoad(const std::string& master_socket, const std::vector<std::str
   return old;
 }
 
+bool KeepsWaiting(RuntimeSession& session, const std::string& backend) {
+  const absl::StatusOr<std::string> answer = session.Command(absl::StrCat("show stat ", backend, " 6 -1"));
+  const absl::StatusOr<StatTable> stat = answer.ok() ? StatTable::Parse(*answer) : answer.status();
+  const std::optional<size_t> row = stat.ok() ? stat->Find("BACKEND") : std::nullopt;
+  return row && Held(*stat, *row) > 0;
+}
+
 absl::StatusOr<SetRound> DriveSet(RuntimeSession& session, const EdgeSet& set, const std::string& backend,
                                   const OldLoad& old, Instant now) {
   SetRound round;
@@ -221,8 +237,10 @@ absl::StatusOr<SetRound> DriveSet(RuntimeSession& session, const EdgeSet& set, c
   return round;
 }
 
-std::string AttachSnippet(const EdgeSet& set) {
-  return absl::StrCat("backend ", set.attach, "\n    option redispatch 1\n    server-template drv 1-",
+std::string AttachSnippet(const EdgeSet& set, const std::string& dir) {
+  const std::string hold = RenderHold(set, dir);
+  return absl::StrCat(hold.empty() ? "" : absl::StrCat("global\n", LoadHoldScript(dir), "\n"), "backend ",
+                      set.attach, "\n  option redispatch 1\n", hold, "  server-template drv 1-",
                       SlotCount(set), " 127.0.0.1:1 check inter 500ms fall 2 rise 1 disabled\n");
 }
 

@@ -25,6 +25,9 @@ struct SetRound {
   std::vector<ServerRow> rows;  // our servers as read last; empty: could not be read
 };
 
+// True while some request waits for a first server of `backend`. False as well when it cannot be read.
+bool KeepsWaiting(RuntimeSession& session, const std::string& backend);
+
 // A set that could not even be read.
 EdgeSetState UnreadSet(const EdgeSet& set, absl::string_view error, Instant now);
 
@@ -37,7 +40,7 @@ OldLoad ReadOldLoad(const std::string& master_socket, const std::vector<std::str
 absl::StatusOr<SetRound> DriveSet(RuntimeSession& session, const EdgeSet& set, const std::string& backend,
                                   const OldLoad& old, Instant now);
 
-// The lines that a foreign configuration needs for `set`.
-std::string AttachSnippet(const EdgeSet& set);
+// The lines that a foreign configuration needs for `set`; `dir` is where the hold script lies.
+std::string AttachSnippet(const EdgeSet& set, const std::string& dir);
 
 }  // namespace drover::agent

@@ -13,9 +13,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "agent/runtime/edge/drive.h"
+#include "agent/runtime/edge/held_listener.h"
 #include "agent/runtime/edge/managed.h"
 #include "agent/runtime/edge/plan.h"
 #include "agent/runtime/edge/process.h"
+#include "agent/runtime/edge/render.h"
 #include "agent/runtime/edge/wanted_file.h"
 #include "common/status.h"
 
@@ -73,10 +75,13 @@ class HaproxyEdge : public Edge {
 class ManagedEdge : public HaproxyEdge {
  public:
   ManagedEdge(const HaproxyOptions& options, std::string program, std::string version,
-              std::optional<std::vector<EdgeSet>> wanted)
+              std::unique_ptr<HeldListener> listener, std::optional<std::vector<EdgeSet>> wanted)
       : HaproxyEdge(HaproxyPaths(options.dir).wanted, std::move(wanted)),
         managed_(options, std::move(program)),
-        version_(std::move(version)) {}
+        version_(std::move(version)),
+        listener_(std::move(listener)) {}
+
+  void OnHeld(std::function<void()> wake) override { listener_->OnHeard(std::move(wake)); }
 
   std::string Describe() const override { return version_; }
 
@@ -88,12 +93,15 @@ class ManagedEdge : public HaproxyEdge {
  private:
   ManagedHaproxy managed_;
   std::string version_;
+  std::unique_ptr<HeldListener> listener_;
 };
 
 class AttachedEdge : public HaproxyEdge {
  public:
   AttachedEdge(const HaproxyOptions& options, std::optional<std::vector<EdgeSet>> wanted)
-      : HaproxyEdge(HaproxyPaths(options.dir).wanted, std::move(wanted)), socket_(options.attach_socket) {}
+      : HaproxyEdge(HaproxyPaths(options.dir).wanted, std::move(wanted)),
+        socket_(options.attach_socket),
+        dir_(options.dir) {}
 
   std::string Describe() const override {
     const std::lock_guard lock(version_mutex_);
@@ -142,7 +150,7 @@ class AttachedEdge : public HaproxyEdge {
     absl::StatusOr<SetRound> driven = DriveSet(session, set, set.attach, OldLoad(), now);
     if (absl::IsNotFound(driven.status())) {
       state.error = absl::StrCat("the HAProxy at ", socket_, " has no backend ", set.attach, "; add:\n",
-                                 AttachSnippet(set));
+                                 AttachSnippet(set, dir_));
       return state;
     }
     if (absl::IsInvalidArgument(driven.status())) {
@@ -151,12 +159,13 @@ class AttachedEdge : public HaproxyEdge {
     }
     RETURN_IF_ERROR(driven.status());
     if (driven->rows.size() < set.backends.size() && !driven->state.error.empty()) {
-      absl::StrAppend(&driven->state.error, "; add to the configuration:\n", AttachSnippet(set));
+      absl::StrAppend(&driven->state.error, "; add to the configuration:\n", AttachSnippet(set, dir_));
     }
     return std::move(driven->state);
   }
 
   std::string socket_;
+  std::string dir_;
   mutable std::mutex version_mutex_;
   std::string version_ = "haproxy (attached)";
 };
@@ -194,13 +203,15 @@ absl::StatusOr<std::unique_ptr<Edge>> MakeHaproxyEdge(const HaproxyOptions& give
   }
   const HaproxyPaths paths(options.dir);
   ASSIGN_OR_RETURN(std::optional<std::vector<EdgeSet>> wanted, LoadWanted(paths.wanted));
+  RETURN_IF_ERROR(WriteFileAtomically(paths.hold_script, kHoldScript));
   if (!options.attach_socket.empty()) {
     return std::unique_ptr<Edge>(std::make_unique<AttachedEdge>(options, std::move(wanted)));
   }
   ASSIGN_OR_RETURN(options.program, FindProgram(options.program));
   ASSIGN_OR_RETURN(std::string version, ProgramVersion(options.program, paths));
-  return std::unique_ptr<Edge>(
-      std::make_unique<ManagedEdge>(options, options.program, std::move(version), std::move(wanted)));
+  ASSIGN_OR_RETURN(std::unique_ptr<HeldListener> listener, HeldListener::Listen(paths.held_socket));
+  return std::unique_ptr<Edge>(std::make_unique<ManagedEdge>(options, options.program, std::move(version),
+                                                             std::move(listener), std::move(wanted)));
 }
 
 }  // namespace drover::agent

@@ -27,6 +27,7 @@ namespace {
 constexpr auto kRoundLimit = std::chrono::milliseconds(950);
 constexpr auto kMasterLimit = std::chrono::milliseconds(300);  // leaves time for the sets themselves
 constexpr Duration kReloadPause = absl::Seconds(5);
+constexpr Duration kHeldPatience = absl::Seconds(30);
 constexpr Duration kSilencePatience = absl::Milliseconds(1500);
 constexpr Duration kFileInterval = absl::Seconds(1);
 
@@ -141,7 +142,7 @@ absl::Status ManagedHaproxy::DropListenersThatCannotBe(const std::string& fronte
 }
 
 std::string ManagedHaproxy::Identity(const std::vector<RenderedSet>& sets) const {
-  std::string structure = RenderConfig(options_, sets, {}, "");
+  std::string structure = RenderConfig(options_, sets, {}, "") + kHoldScript;
   for (const RenderedSet& set : sets) {
     for (const EdgeListener& listener : set.listeners) {
       absl::StrAppend(&structure, listener.tls_path.empty() ? "" : Stamp(listener.tls_path));
@@ -162,7 +163,6 @@ std::string ManagedHaproxy::Render(const std::vector<RenderedSet>& sets, const s
 }
 
 absl::Status ManagedHaproxy::CheckAndWrite(Round& round) {
-  RETURN_IF_ERROR(WriteFileAtomically(paths_.hold_script, kHoldScript));
   for (;;) {
     round.identity = Identity(round.sets);
     const std::string config = Render(round.sets, round.identity);
@@ -261,7 +261,24 @@ absl::StatusOr<RuntimeSession> ManagedHaproxy::EnsureRunning(Round& round, Proce
     reload_fault_.clear();
   }
   const bool pause = reload_tried_at_ && round.now - *reload_tried_at_ < kReloadPause;
-  return round.in_force || pause ? std::move(session) : TryReload(round, *std::move(session), info);
+  if (round.in_force || pause || WaitsForHeld(round, *session)) {
+    return session;
+  }
+  return TryReload(round, *std::move(session), info);
+}
+
+// The old worker of a reload gets no more servers, so that what it keeps waiting would wait in vain. A start
+// takes a second or so; that long a new structure can wait too.
+bool ManagedHaproxy::WaitsForHeld(const Round& round, RuntimeSession& session) {
+  const bool held = std::any_of(round.sets.begin(), round.sets.end(), [&](const RenderedSet& set) {
+    return set.set->hold > absl::ZeroDuration() && KeepsWaiting(session, set.backend);
+  });
+  held_since_ = held_since_.value_or(round.now);
+  if (held && round.now - *held_since_ < kHeldPatience) {
+    return true;
+  }
+  held_since_.reset();
+  return false;
 }
 
 absl::StatusOr<RuntimeSession> ManagedHaproxy::TryReload(Round& round, RuntimeSession session,

@@ -50,6 +50,7 @@ class ManagedHaproxy {
   absl::StatusOr<RuntimeSession> Start(Round& round);
   absl::StatusOr<RuntimeSession> Reload(Round& round, ProcessInfo& info);
   absl::StatusOr<RuntimeSession> TryReload(Round& round, RuntimeSession session, ProcessInfo& info);
+  bool WaitsForHeld(const Round& round, RuntimeSession& session);
   absl::StatusOr<RuntimeSession> EnsureRunning(Round& round, ProcessInfo& info);
   void KeepFileCurrent(const Round& round);
   // What workers of before a reload still have, where there may be some.
@@ -66,6 +67,7 @@ class ManagedHaproxy {
   std::optional<Instant> reload_tried_at_;
   std::string reload_fault_;             // why the last try is not in force; empty: it is
   std::optional<Instant> silent_since_;  // the master lives, the socket is refused
+  std::optional<Instant> held_since_;    // a reload is due and requests wait for a first replica
   uint64_t reloads_ = 0;
   bool old_workers_ = true;  // there may be some: a reload before this agent's start, or since
 };

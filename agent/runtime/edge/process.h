@@ -18,12 +18,13 @@ struct HaproxyPaths {
         checked(dir + "/haproxy.cfg.check"),
         wanted(dir + "/wanted.pb"),
         hold_script(dir + "/hold.lua"),
+        held_socket(dir + "/held.sock"),
         stats_socket(dir + "/stats.sock"),
         master_socket(dir + "/master.sock"),
         pid(dir + "/haproxy.pid"),
         output(dir + "/haproxy.out") {}
 
-  std::string config, checked, wanted, hold_script, stats_socket, master_socket, pid, output;
+  std::string config, checked, wanted, hold_script, held_socket, stats_socket, master_socket, pid, output;
 };
 
 // The program's full path. NotFound when it is nowhere.

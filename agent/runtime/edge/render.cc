@@ -7,21 +7,43 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/runtime/edge/plan.h"
+#include "agent/runtime/edge/process.h"
 #include "common/address.h"
 
 namespace drover::agent {
 
-const char kHoldScript[] = R"(core.register_action("hold", {"http-req"}, function(txn, limit)
+const char kHoldScript[] = R"(local told = {}
+
+local function tell(backend, listener)
+  local second = core.now().sec
+  if told[backend] == second then
+    return
+  end
+  told[backend] = second
+  local socket = core.tcp()
+  socket:settimeout(1)
+  socket:connect("unix@" .. listener)
+  socket:close()
+end
+
+core.register_action("hold", {"http-req", "tcp-req"}, function(txn, limit, listener)
   local backend, waited = txn.f:be_name(), 0
   limit = tonumber(limit)
+  tell(backend, listener)
   while txn.f:nbsrv(backend) == 0 and waited < limit do
-    core.msleep(20)
-    waited = waited + 20
+    local pause = waited < 5000 and 20 or 50
+    core.msleep(pause)
+    waited = waited + pause
   end
-end, 1)
+end, 2)
 )";
 
 namespace {
+
+constexpr Duration kHoldMargin = absl::Seconds(1);
+constexpr char kRefusal[] =
+    "http-request return status 503 content-type text/plain hdr Retry-After 5 "
+    "string \"no replica is ready\\n\" if { nbsrv eq 0 }";
 
 std::string Milliseconds(Duration d) { return absl::StrCat(absl::ToInt64Milliseconds(d), "ms"); }
 
@@ -80,7 +102,7 @@ std::string UseBackend(const Route& route, size_t number) {
   return absl::StrCat(out, "  use_backend ", route.set->backend, " if", condition, "\n");
 }
 
-std::string RenderFrontend(std::vector<Route> routes) {
+std::string RenderFrontend(std::vector<Route> routes, Duration client_timeout) {
   std::stable_sort(routes.begin(), routes.end(), MoreSpecific);
   const EdgeListener& first = routes.front().listener;
   std::set<std::string> certificates;
@@ -99,6 +121,10 @@ std::string RenderFrontend(std::vector<Route> routes) {
     absl::StrAppend(&out, " alpn h2,http/1.1");
   }
   absl::StrAppend(&out, "\n");
+  // A client that only waits would else be taken for one that is gone.
+  if (const Duration hold = routes.front().set->set->hold; !http && hold + kHoldMargin > client_timeout) {
+    absl::StrAppend(&out, "  timeout client ", Milliseconds(hold + kHoldMargin), "\n");
+  }
   if (http) {
     absl::StrAppend(&out, "  option forwardfor\n");
     absl::StrAppend(&out, "  http-request set-header X-Forwarded-Proto ",
@@ -138,17 +164,14 @@ std::string RenderSlots(uint32_t count, const std::vector<ServerRow>* rows) {
   return out;
 }
 
-std::string RenderBackend(const RenderedSet& rendered, const SlotRows& slots) {
+std::string RenderBackend(const std::string& dir, const RenderedSet& rendered, const SlotRows& slots) {
   const EdgeSet& set = *rendered.set;
   std::string out =
       absl::StrCat("\nbackend ", rendered.backend, "\n  mode ", set.http ? "http" : "tcp", "\n");
   if (set.http) {
     absl::StrAppend(&out, "  retry-on conn-failure\n");
   }
-  if (set.http && set.hold > absl::ZeroDuration()) {
-    absl::StrAppend(&out, "  http-request lua.hold ", absl::ToInt64Milliseconds(set.hold),
-                    " if { nbsrv eq 0 }\n");
-  }
+  absl::StrAppend(&out, RenderHold(set, dir));
   absl::StrAppend(&out, "  default-server check inter 500ms fall 2 rise 1 pool-purge-delay 1s");
   if (set.maxconn > 0) {
     absl::StrAppend(&out, " maxconn ", set.maxconn);
@@ -182,6 +205,26 @@ std::string Contradiction(const RenderedSet& set, const EdgeListener& listener,
 }
 
 }  // namespace
+
+// Nothing of it is met while there is a server.
+std::string RenderHold(const EdgeSet& set, const std::string& dir) {
+  if (set.hold <= absl::ZeroDuration()) {
+    return "";
+  }
+  const std::string limit = absl::StrCat("{ be_conn gt ", set.max_held, " }");
+  const std::string wait = absl::StrCat("lua.hold ", absl::ToInt64Milliseconds(set.hold), " ",
+                                        Quoted(HaproxyPaths(dir).held_socket), " if { nbsrv eq 0 }\n");
+  if (set.http) {
+    return absl::StrCat("  ", kRefusal, " ", limit, "\n  http-request ", wait, "  ", kRefusal, "\n");
+  }
+  return absl::StrCat("  tcp-request inspect-delay ", Milliseconds(set.hold + kHoldMargin),
+                      "\n  tcp-request content reject if { nbsrv eq 0 } ", limit, "\n  tcp-request content ",
+                      wait);
+}
+
+std::string LoadHoldScript(const std::string& dir) {
+  return absl::StrCat("  lua-load-per-thread ", Quoted(HaproxyPaths(dir).hold_script), "\n");
+}
 
 std::string BackendName(const EdgeSet& set) {
   std::string name = absl::StrCat(set.stack, ".", set.service, ".", set.target);
@@ -248,7 +291,7 @@ std::string RenderConfig(const HaproxyOptions& options, const std::vector<Render
     for (const EdgeListener& listener : rendered.listeners) {
       frontends[FrontendName(listener)].push_back({&rendered, listener});
     }
-    hold = hold || (rendered.set->http && rendered.set->hold > absl::ZeroDuration());
+    hold = hold || rendered.set->hold > absl::ZeroDuration();
   }
   std::string out = absl::StrCat(
       "# Written by drover-agent, and written again when anything changes: edits are lost.\n"
@@ -263,7 +306,7 @@ std::string RenderConfig(const HaproxyOptions& options, const std::vector<Render
     absl::StrAppend(&out, "  maxconn ", options.maxconn, "\n");
   }
   if (hold) {
-    absl::StrAppend(&out, "  lua-load-per-thread ", Quoted(options.dir + "/hold.lua"), "\n");
+    absl::StrAppend(&out, LoadHoldScript(options.dir));
   }
   absl::StrAppend(&out,
                   "\ndefaults\n"
@@ -276,11 +319,11 @@ std::string RenderConfig(const HaproxyOptions& options, const std::vector<Render
                   Milliseconds(options.client_timeout), "\n  timeout server ",
                   Milliseconds(options.server_timeout), "\n  timeout tunnel 1h\n");
   for (auto& [name, routes] : frontends) {
-    absl::StrAppend(&out, RenderFrontend(std::move(routes)));
+    absl::StrAppend(&out, RenderFrontend(std::move(routes), options.client_timeout));
   }
   for (const RenderedSet& rendered : sets) {
     if (rendered.set->attach.empty()) {
-      absl::StrAppend(&out, RenderBackend(rendered, slots));
+      absl::StrAppend(&out, RenderBackend(options.dir, rendered, slots));
     }
   }
   return out;

@@ -38,7 +38,14 @@ std::vector<RenderedSet> ArrangeSets(const std::vector<EdgeSet>& sets, const std
 std::string RenderConfig(const HaproxyOptions& options, const std::vector<RenderedSet>& sets,
                          const SlotRows& slots, const std::string& identity);
 
-// Lua that holds requests while a backend has no server; used by sets with `hold`.
+// The lines of a backend by which requests wait while it has no server; empty without `hold`. They need
+// LoadHoldScript's line in the global section.
+std::string RenderHold(const EdgeSet& set, const std::string& dir);
+std::string LoadHoldScript(const std::string& dir);
+
+// Lua for sets with `hold`: keeps a request waiting while its backend has no server. The first that waits,
+// per thread and second, is told to whoever listens at a unix socket by a connection to it; nobody listening
+// changes nothing.
 extern const char kHoldScript[];
 
 }  // namespace drover::agent

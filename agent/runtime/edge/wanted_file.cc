@@ -31,6 +31,7 @@ void ToProto(const EdgeSet& set, v1::BackendSet* out) {
   out->set_maxconn(set.maxconn);
   out->set_attach(set.attach);
   out->set_hold_ms(static_cast<uint32_t>(absl::ToInt64Milliseconds(set.hold)));
+  out->set_max_held(set.max_held);
   for (const EdgeListener& listener : set.listeners) {
     v1::Listener* to = out->add_listeners();
     to->set_bind(listener.bind);
@@ -61,6 +62,7 @@ EdgeSet FromProto(const v1::BackendSet& from) {
   set.maxconn = from.maxconn();
   set.attach = from.attach();
   set.hold = absl::Milliseconds(from.hold_ms());
+  set.max_held = from.max_held();
   for (const v1::Listener& listener : from.listeners()) {
     set.listeners.push_back({.bind = listener.bind(),
                              .port = listener.port(),

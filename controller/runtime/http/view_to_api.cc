@@ -244,6 +244,7 @@ v1::Node NodeToApi(const NodeView& node, const View& view) {
   }
   if (record.edge) {
     out.mutable_edge()->set_bind(record.edge_bind);
+    out.set_edge_reloads(node.edge ? node.edge->reloads : 0);
   }
   out.set_agent_version(node.version);
   v1::EngineInfo& engine = *out.mutable_engine();

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -129,6 +130,8 @@ class EdgeContract : public ::testing::TestWithParam<Adapter> {
     }
     return std::nullopt;
   }
+
+  int64_t AwaitHeld(int64_t count);
 
   bool Drained(ReplicaId replica) {
     return Await(replica, [](const EdgeServerState& server) { return server.in_flight == 0; }).has_value();
@@ -428,16 +431,106 @@ TEST_P(EdgeContract, RoutesPlainTcp) {
   EXPECT_EQ(Fetch(port()), 200);
 }
 
-TEST_P(EdgeContract, HoldsRequestsAtZero) {
+// Reconciles until so many requests are kept waiting; the number read last.
+int64_t EdgeContract::AwaitHeld(int64_t count) {
+  for (int i = 0; i < 400 && last_.sets.front().held.value_or(0) != count; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    last_ = edge_->Reconcile(Now());
+  }
+  return last_.sets.front().held.value_or(-1);
+}
+
+TEST_P(EdgeContract, RequestsWaitForTheFirstReplica) {
   HttpBackend a;
-  set_.hold = absl::Seconds(10);
+  set_.hold = absl::Seconds(20);
+  set_.max_held = 100;
+  Apply({});
+  std::vector<std::thread> clients;
+  for (int i = 0; i < 100; ++i) {
+    clients.emplace_back([&] { EXPECT_EQ(Fetch(port()), 200); });
+  }
+  EXPECT_EQ(AwaitHeld(100), 100);
+  EXPECT_EQ(last_.sets.front().queued, 0);
+  Apply({To(a)});
+  for (std::thread& client : clients) {
+    client.join();
+  }
+  EXPECT_EQ(a.served(), 100u);
+  EXPECT_EQ(AwaitHeld(0), 0);
+}
+
+TEST_P(EdgeContract, HowManyWaitAndHowLongIsBounded) {
+  set_.hold = absl::Milliseconds(300);
+  set_.max_held = 1;
+  Apply({});
+  int first = 0;
+  std::thread client([&] { first = Fetch(port()); });
+  EXPECT_EQ(AwaitHeld(1), 1);
+  EXPECT_EQ(Fetch(port()), 503) << "one too many";
+  client.join();
+  EXPECT_EQ(first, 503) << "too late";
+  EXPECT_EQ(AwaitHeld(0), 0);
+}
+
+TEST_P(EdgeContract, PlainConnectionsWaitToo) {
+  HttpBackend a;
+  set_.http = false;
+  set_.hold = absl::Seconds(20);
+  set_.max_held = 2;
   Apply({});
   std::thread client([&] { EXPECT_EQ(Fetch(port()), 200); });
-  for (int i = 0; i < 200 && last_.sets.front().queued.value_or(0) == 0; ++i) {
-    last_ = edge_->Reconcile(Now());
+  EXPECT_EQ(AwaitHeld(1), 1);
+  Apply({To(a)});
+  client.join();
+}
+
+// The old worker of a reload would keep them waiting in vain.
+TEST_P(EdgeContract, AReloadWaitsForRequestsThatWait) {
+  HttpBackend a;
+  set_.hold = absl::Seconds(20);
+  set_.max_held = 10;
+  Apply({});
+  std::thread client([&] { EXPECT_EQ(Fetch(port()), 200); });
+  EXPECT_EQ(AwaitHeld(1), 1);
+  set_.slots = 9;
+  Apply({});
+  EXPECT_EQ(last_.reloads, 0u);
+  Apply({To(a)});
+  EXPECT_EQ(AwaitHeld(0), 0);
+  client.join();
+  last_ = edge_->Reconcile(Now());
+  EXPECT_EQ(last_.reloads, 1u);
+  EXPECT_EQ(Fetch(port()), 200);
+}
+
+TEST_P(EdgeContract, R4_4_TheFirstThatWaitsIsToldAtOnce) {
+  set_.hold = absl::Seconds(20);
+  set_.max_held = 10;
+  std::atomic<int> told{0};
+  edge_->OnHeld([&] { ++told; });
+  Apply({});
+  HttpBackend a;
+  std::thread client([&] { EXPECT_EQ(Fetch(port()), 200); });
+  for (int i = 0; i < 200 && told == 0; ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
-  EXPECT_EQ(last_.sets.front().queued, 1);
+  EXPECT_GT(told, 0);
+  Apply({To(a)});
+  client.join();
+}
+
+// With nobody to tell, requests wait all the same, and a new agent finds them.
+TEST_P(EdgeContract, R6_4_RequestsWaitWithoutAnAgent) {
+  HttpBackend a;
+  set_.hold = absl::Seconds(20);
+  set_.max_held = 10;
+  Apply({});
+  edge_.reset();
+  std::thread client([&] { EXPECT_EQ(Fetch(port()), 200); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  Make();
+  last_ = edge_->Reconcile(Now());
+  EXPECT_EQ(AwaitHeld(1), 1);
   Apply({To(a)});
   client.join();
 }
@@ -467,80 +560,6 @@ TEST_P(EdgeContract, R6_5_ReplacingReplicasLosesNothingAndReloadsNothing) {
   EXPECT_EQ(load.failed(), 0u);
   EXPECT_GE(load.done(), 3000u);
   EXPECT_EQ(last_.reloads, 0u);
-}
-
-// A program in HAProxy's place that refuses files as long as `refuse` exists, as HAProxy does with
-// something that Drover does not know to be wrong.
-TEST(ManagedHaproxyTest, R6_4_ARefusedFileNeverTouchesWhatRuns) {
-  const absl::StatusOr<std::string> program = FindProgram("haproxy");
-  if (!program.ok()) {
-    DROVER_MISSING("haproxy is not installed");
-  }
-  HaproxyOptions options;
-  options.dir = TemporaryDir();
-  options.bind = "127.0.0.1";
-  options.program = options.dir + "/picky";
-  const std::string refuse = options.dir + "/refuse";
-  std::ofstream(options.program)
-      << "#!/bin/sh\nif [ \"$1\" = -c ] && [ -e " << refuse
-      << " ]; then echo '[ALERT] (1) : config : refused by the test'; exit 1; fi\nexec " << *program
-      << " \"$@\"\n";
-  std::filesystem::permissions(options.program, std::filesystem::perms::owner_all);
-  absl::StatusOr<std::unique_ptr<Edge>> edge = MakeHaproxyEdge(options);
-  ASSERT_TRUE(edge.ok()) << edge.status();
-
-  HttpBackend a;
-  HttpBackend b;
-  EdgeSet set;
-  set.handle = 1;
-  set.service = "web";
-  set.http = true;
-  set.slots = 2;
-  set.epoch = Epoch(1);
-  set.revision = Revision(1);
-  set.listeners = {{.bind = "", .port = FreePort(), .host = "", .path = "", .tls_path = ""}};
-  set.backends = {{.replica = ReplicaId(1), .address = "127.0.0.1", .port = a.port(), .drain = false}};
-  (*edge)->SetDesired({set});
-  EXPECT_EQ((*edge)->Reconcile(Now()).sets.front().applied_revision, Revision(1));
-
-  std::ofstream(refuse) << "";
-  set.slots = 3;  // needs a reload
-  set.revision = Revision(2);
-  set.backends[0].port = b.port();
-  (*edge)->SetDesired({set});
-  EdgeState state = (*edge)->Reconcile(Now());
-  EXPECT_THAT(state.error, HasSubstr("refused by the test"));
-  EXPECT_EQ(state.reloads, 0u);
-  EXPECT_EQ(state.sets.front().applied_revision, Revision(2));  // the replica itself needs no reload
-  EXPECT_EQ(Fetch(set.listeners[0].port), 200);
-  EXPECT_EQ(b.served(), 1u);
-  (*edge)->Reconcile(Now() + absl::Seconds(2));
-  std::ifstream file(HaproxyPaths(options.dir).config);
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  // Two slots still, since HAProxy never accepted three, but the address of now.
-  EXPECT_THAT(text,
-              ::testing::EndsWith(absl::StrCat(
-                  "server-template drv 1-1 127.0.0.1:1 disabled\n  server drv2 127.0.0.1:", b.port(), "\n")));
-
-  const std::optional<int> master = HaproxyProcess("", HaproxyPaths(options.dir)).MasterPid();
-  ASSERT_TRUE(master);
-  kill(*master, SIGKILL);
-  for (int i = 0; i < 40 && (i == 0 || !state.reachable); ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    state = (*edge)->Reconcile(Now() + absl::Seconds(3));
-  }
-  EXPECT_TRUE(state.reachable);  // started with the last file that was accepted
-  EXPECT_EQ(Fetch(set.listeners[0].port), 200);
-
-  std::filesystem::remove(refuse);
-  state = (*edge)->Reconcile(Now() + absl::Seconds(10));
-  EXPECT_EQ(state.error, "");
-  EXPECT_EQ(state.reloads, 1u);
-  EXPECT_EQ(Fetch(set.listeners[0].port), 200);
-  if (const std::optional<int> pid = HaproxyProcess("", HaproxyPaths(options.dir)).MasterPid()) {
-    kill(*pid, SIGKILL);
-  }
-  std::filesystem::remove_all(options.dir);
 }
 
 Adapter Haproxy() {

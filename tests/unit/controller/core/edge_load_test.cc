@@ -86,6 +86,12 @@ class EdgeLoadTest : public testing::Test {
     return MakeSignals(model(), probes_, *service_, &next_).at(0);
   }
 
+  void SetMin(int64_t min) {
+    ServiceSpec spec = *service_->spec;
+    spec.autoscale->min = min;
+    service_->spec = std::make_shared<const ServiceSpec>(spec);
+  }
+
   ModelBuilder builder_;
   Probes probes_;
   Service* service_;
@@ -236,6 +242,39 @@ TEST_F(EdgeLoadTest, R4_2_ABacklogIsThatOfTheReplicas) {
   ASSERT_EQ(input.replicas.size(), 2U);
   EXPECT_NE(input.replicas[0].used.has_value(), input.replicas[1].used.has_value());
   EXPECT_EQ(input.replicas[0].used.value_or(0) + input.replicas[1].used.value_or(0), 6);
+}
+
+// With min 0 the least sign of work counts as some: it keeps the service from zero and wakes it there.
+TEST_F(EdgeLoadTest, WorkTooShortToBeCaughtIsWorkAtMinZero) {
+  AddEdge("lb");
+  EdgeSetStatus status = Status(0, 0, 0);
+  Report("lb", status);
+  Pass(absl::Seconds(1));
+  status.requests_total = status.finished_total = 3;
+  Report("lb", status);
+  EXPECT_EQ(Input(SignalSpec::Kind::kInFlight).total, 0);
+  SetMin(0);
+  EXPECT_EQ(Input(SignalSpec::Kind::kInFlight).total, 0.01);
+  EXPECT_EQ(Input(SignalSpec::Kind::kLatency).total, 0.01);
+  EXPECT_EQ(Input(SignalSpec::Kind::kRate).total, 3);
+  for (int i = 0; i < 10; ++i) {
+    Pass(absl::Seconds(1));
+    Report("lb", status);
+  }
+  EXPECT_EQ(Input(SignalSpec::Kind::kInFlight).total, 0) << "nothing came for seconds";
+}
+
+TEST_F(EdgeLoadTest, AHeldRequestWakesWhateverTheSignal) {
+  AddEdge("lb");
+  SetMin(0);
+  EdgeSetStatus status = Status(0, 0, 0);
+  status.held = 1;
+  Report("lb", status);
+  EXPECT_EQ(Input(SignalSpec::Kind::kInFlight).total, 1);
+  EXPECT_EQ(Input(SignalSpec::Kind::kLatency).total, 1);
+  const SignalInput rate = Input(SignalSpec::Kind::kRate);
+  EXPECT_FALSE(rate.total) << "not counted for long enough";
+  EXPECT_EQ(rate.at_least, 0.01);
 }
 
 }  // namespace

@@ -76,6 +76,20 @@ TEST(ConvertSpecTest, EdgeRouteRefinesThePublishedPort) {
   EXPECT_TRUE(web.listeners[0].http);
 }
 
+TEST(ConvertSpecTest, RequestsAreKeptWaitingWhereTheyEndTheZero) {
+  const auto hold = [](const std::string& scale) {
+    return Web("ports { target: 80 published: 80 } autoscale { max: 3 " + scale + " }").autoscale->hold;
+  };
+  EXPECT_EQ(hold("signals { in_flight { target: 8 } }"), absl::Seconds(30));
+  EXPECT_EQ(hold("min: 1 signals { in_flight { target: 8 } }"), absl::ZeroDuration());
+  EXPECT_EQ(hold("min: 1 hold { seconds: 5 } signals { cpu { target_percent: 60 } }"), absl::Seconds(5));
+  EXPECT_EQ(hold("signals { schedule { start: '0 8 * * *' end: '0 9 * * *' replicas: 1 } }"),
+            absl::ZeroDuration());
+  const ServiceSpec web =
+      Web("ports { target: 80 published: 80 } autoscale { max: 3 signals { in_flight { target: 8 } } }");
+  EXPECT_EQ(web.autoscale->max_held, 1000);
+}
+
 TEST(ConvertSpecTest, CountPolicyPriorityAndListenersDoNotReplaceReplicas) {
   const std::string same = Web("ports { target: 80 published: 8080 }").spec_hash;
   EXPECT_EQ(Web("replicas: 7 ports { target: 80 published: 8081 }").spec_hash, same);
@@ -277,7 +291,7 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"R7_2_TwoSingletons", "singleton: true replicas: 2", "",
                   "x-singleton can have one replica only"},
         FaultCase{"ZeroWithCpuOnly", "autoscale { max: 2 signals { cpu { target_percent: 5 } } }", "",
-                  "services.web.autoscale.min: 0 needs a queue or schedule signal"},
+                  "services.web.autoscale.min: 0 needs a signal that shows work"},
         FaultCase{"UnknownPolicy",
                   "autoscale { min: 1 max: 2 policy: 'vpa' signals { cpu { target_percent: 5 } } }", "",
                   "services.web.autoscale.policy: \"vpa\" is unknown; give drover, hpa, kpa or keda"},
@@ -297,10 +311,22 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"InFlightOfNothing",
                   "ports { target: 80 published: 80 } autoscale { min: 1 max: 2 signals { in_flight {} } }",
                   "", "services.web.autoscale.signals[0].inFlight.target: must be above 0"},
-        FaultCase{"ZeroByTheBalancer",
-                  "ports { target: 80 published: 80 } autoscale { max: 2 signals { in_flight { target: 1 } } "
-                  "signals { schedule { start: '0 8 * * *' end: '0 9 * * *' replicas: 1 } } }",
-                  "", "services.web.autoscale.min: at 0 nobody holds the requests"},
+        FaultCase{"HeldForEver",
+                  "ports { target: 80 published: 80 } autoscale { max: 2 hold { seconds: 601 } signals { "
+                  "in_flight { target: 1 } } }",
+                  "", "services.web.autoscale.hold: must be 0 (not at all) to 600 s"},
+        FaultCase{"NobodyHeldAtZero",
+                  "ports { target: 80 published: 80 } autoscale { max: 2 hold {} signals { in_flight { "
+                  "target: 1 } } }",
+                  "", "services.web.autoscale.hold: 0 with min 0"},
+        FaultCase{"HeldByNoBalancer",
+                  "autoscale { min: 1 max: 2 hold { seconds: 1 } signals { cpu { target_percent: 5 } } }", "",
+                  "services.web.autoscale.hold: is for requests through a load balancer"},
+        FaultCase{
+            "HeldWithoutNumber",
+            "ports { target: 80 published: 80 } autoscale { max: 2 max_held: 100001 signals { in_flight "
+            "{ target: 1 } } }",
+            "", "services.web.autoscale.maxHeld: must be at most 100000"},
         FaultCase{
             "LatencyWithoutMaxconn",
             "routed_ports: 80 edges { listen: 80 } autoscale { min: 1 max: 2 signals { latency { quantile: "

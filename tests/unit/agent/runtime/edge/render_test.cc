@@ -36,9 +36,12 @@ TEST(RenderTest, WholeFile) {
   EdgeSet web = Set(1, "web", {Listen(8080), Listen(443, "", "", "/etc/drover/certs/shop.pem")});
   web.maxconn = 16;
   web.hold = absl::Seconds(30);
+  web.max_held = 500;
   EdgeSet api = Set(2, "api", {Listen(443, "Shop.example.com", "/api/", "/etc/drover/certs/shop.pem")});
   EdgeSet db = Set(3, "db", {Listen(5432)}, false);
   db.slots = 1;
+  db.hold = absl::Minutes(2);
+  db.max_held = 20;
   const SlotRows rows = {{"shop.web.8000",
                           {{"drv1", "127.0.0.1", 1, 0, 5, 1, 1},
                            {"drv2", "10.0.0.5", 20001, 2, 4, 1, 1},
@@ -78,6 +81,7 @@ frontend port_0.0.0.0:443
 frontend port_0.0.0.0:5432
   mode tcp
   bind 0.0.0.0:5432
+  timeout client 121000ms
   default_backend shop.db.8000
 
 frontend port_0.0.0.0:8080
@@ -90,7 +94,9 @@ frontend port_0.0.0.0:8080
 backend shop.web.8000
   mode http
   retry-on conn-failure
-  http-request lua.hold 30000 if { nbsrv eq 0 }
+  http-request return status 503 content-type text/plain hdr Retry-After 5 string "no replica is ready\n" if { nbsrv eq 0 } { be_conn gt 500 }
+  http-request lua.hold 30000 '/run/drover/edge/held.sock' if { nbsrv eq 0 }
+  http-request return status 503 content-type text/plain hdr Retry-After 5 string "no replica is ready\n" if { nbsrv eq 0 }
   default-server check inter 500ms fall 2 rise 1 pool-purge-delay 1s maxconn 16
   server-template drv 1-1 127.0.0.1:1 disabled
   server drv2 10.0.0.5:20001
@@ -105,6 +111,9 @@ backend shop.api.8000
 
 backend shop.db.8000
   mode tcp
+  tcp-request inspect-delay 121000ms
+  tcp-request content reject if { nbsrv eq 0 } { be_conn gt 20 }
+  tcp-request content lua.hold 120000 '/run/drover/edge/held.sock' if { nbsrv eq 0 }
   default-server check inter 500ms fall 2 rise 1 pool-purge-delay 1s
   server drv1 [fd00::5]:20002
 )");
