@@ -435,6 +435,12 @@ class Cluster:
         socket.create_connection(("127.0.0.1", self.web_port), 2).close()
         return True
 
+    def at_rest(self):
+        """The web service is at zero: nothing runs, nothing drains, and the balancer listens."""
+        self.wait_service("web", 60, desired=0, ready=0, draining=0, running=0)
+        wait("the balancer listens", self.web_listens)
+        wait("no container", lambda: not self.containers("web"))
+
     def wait_web(self):
         wait("the web service answers on its edge port", self.ask_web)
 

@@ -5,19 +5,12 @@ import time
 from harness import Cluster, E2eTest, Requests, main, wait
 
 
-def at_rest(c):
-    """Nothing runs, nothing drains, and the balancer listens."""
-    c.wait_service("web", 60, desired=0, ready=0, draining=0, running=0)
-    wait("the balancer listens", c.web_listens)
-    wait("no container", lambda: not c.containers("web"))
-
-
 class ZeroTest(E2eTest):
     def test_requests_of_any_size_wait_for_the_first_replica(self):
         with Cluster("zero") as c:
             c.start(redis=False)
             c.up({"web": c.web_at_zero()})
-            at_rest(c)
+            c.at_rest()
             wait("the service has come", lambda: c.edge_reloads() == 1)
             small, large = Requests(c.web_port, 90), Requests(c.web_port, 10, body=b"x" * 2_000_000)
             self.assertEqual([], small.join().failed)
@@ -32,7 +25,7 @@ class ZeroTest(E2eTest):
             c.start(redis=False)
             c.up({"web": c.web_at_zero()})
             for turn in range(3):
-                at_rest(c)
+                c.at_rest()
                 self.assertEqual([], Requests(c.web_port, 3).join().failed, turn)
                 # What comes at the moment at which the last replica leaves waits for the next one.
                 wait("it goes", lambda: c.service("web")["desired"] == 0, 30, 0.005)
@@ -45,14 +38,14 @@ class ZeroTest(E2eTest):
             service = c.web_at_zero()
             service["ports"] = [f"{c.web_port}:8000"]
             c.up({"web": service})
-            at_rest(c)
+            c.at_rest()
             self.assertEqual([], Requests(c.web_port, 20).join().failed)
 
     def test_without_a_controller_they_wait_until_it_is_back(self):
         with Cluster("zerokill") as c:
             c.start(redis=False)
             c.up({"web": c.web_at_zero()})
-            at_rest(c)
+            c.at_rest()
             c.controller.kill9()
             waiting = Requests(c.web_port, 5)
             time.sleep(2)
