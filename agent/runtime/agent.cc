@@ -14,7 +14,7 @@
 #include "agent/runtime/capacity.h"
 #include "agent/runtime/clock.h"
 #include "agent/runtime/convert.h"
-#include "agent/runtime/edge/haproxy.h"
+#include "agent/runtime/edge/haproxy/haproxy.h"
 #include "agent/runtime/edge_runner.h"
 #include "agent/runtime/executor.h"
 #include "agent/runtime/foreign.h"

@@ -1,10 +1,6 @@
-#include "agent/runtime/edge/managed.h"
+#include "agent/runtime/edge/haproxy/managed.h"
 
-#include <arpa/inet.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,7 +13,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "agent/runtime/edge/plan.h"
+#include "agent/runtime/edge/address.h"
+#include "agent/runtime/edge/fingerprint.h"
+#include "agent/runtime/edge/haproxy/plan.h"
 #include "agent/runtime/edge/wanted_file.h"
 #include "common/status.h"
 
@@ -29,62 +27,7 @@ constexpr auto kMasterLimit = std::chrono::milliseconds(300);  // leaves time fo
 constexpr Duration kReloadPause = absl::Seconds(5);
 constexpr Duration kSilencePatience = absl::Milliseconds(1500);
 constexpr Duration kFileInterval = absl::Seconds(1);
-
-// FNV-1a: the same in every process, which std::hash and absl's do not promise.
-uint64_t Fingerprint(absl::string_view text) {
-  uint64_t hash = 14695981039346656037u;
-  for (const char c : text) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  }
-  return hash;
-}
-
-// Changes when the file is another one; empty: it cannot be read.
-std::string Stamp(const std::string& path) {
-  struct stat info {};
-
-  if (stat(path.c_str(), &info) != 0) {
-    return {};
-  }
-  return absl::StrCat(path, " ", info.st_ino, " ", info.st_size, " ", info.st_mtim.tv_sec, ".",
-                      info.st_mtim.tv_nsec);
-}
-
-// Tries to take the listener's address for a moment. Empty: it is free.
-std::string WhyNotFree(const EdgeListener& listener) {
-  sockaddr_storage address{};
-  socklen_t size = 0;
-  if (auto* v4 = reinterpret_cast<sockaddr_in*>(&address);
-      inet_pton(AF_INET, listener.bind.c_str(), &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(static_cast<uint16_t>(listener.port));
-    size = sizeof(*v4);
-  } else if (auto* v6 = reinterpret_cast<sockaddr_in6*>(&address);
-             inet_pton(AF_INET6, listener.bind.c_str(), &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(static_cast<uint16_t>(listener.port));
-    size = sizeof(*v6);
-  } else {
-    return absl::StrCat("cannot listen on ", listener.bind, ": it is not an IP address");
-  }
-  const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  const bool free =
-      fd >= 0 && bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0 && listen(fd, 1) == 0;
-  const int error = errno;
-  if (fd >= 0) {
-    close(fd);
-  }
-  if (free) {
-    return {};
-  }
-  if (error == EADDRINUSE) {
-    return absl::StrCat("port ", listener.port, " is in use on ", listener.bind, " by another program");
-  }
-  return absl::StrCat("cannot listen on ", listener.bind, " port ", listener.port, ": ",
-                      std::strerror(error));
-}
+constexpr char kAttachNeeds[] = "a foreign HAProxy: set edge.haproxy.socket in the agent's configuration";
 
 uint64_t InstanceOf(const ProcessInfo& info) {
   return (static_cast<uint64_t>(info.start_seconds) << 24) ^ static_cast<uint64_t>(info.pid);
@@ -124,7 +67,8 @@ absl::Status ManagedHaproxy::DropListenersThatCannotBe(const std::string& fronte
           return bad->second;
         }
       }
-      return held.count(FrontendName(listener)) > 0 ? std::string() : WhyNotFree(listener);
+      return held.count(absl::StrCat("port_", ListenerName(listener))) > 0 ? std::string()
+                                                                           : WhyNotFree(listener);
     };
     std::vector<EdgeListener> possible;
     for (const EdgeListener& listener : set.listeners) {
@@ -336,7 +280,7 @@ EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& s
     state.reachable = OpenStats(round.deadline).ok();
     return state;
   }
-  round.sets = ArrangeSets(*sets, options_.bind);
+  round.sets = ArrangeSets(*sets, options_.bind, kAttachNeeds);
   round.identity = Identity(round.sets);
   ProcessInfo info;
   absl::StatusOr<RuntimeSession> session = EnsureRunning(round, info);

@@ -9,10 +9,10 @@
 
 #include "absl/status/statusor.h"
 #include "agent/ports/edge.h"
-#include "agent/runtime/edge/drive.h"
-#include "agent/runtime/edge/haproxy.h"
-#include "agent/runtime/edge/process.h"
-#include "agent/runtime/edge/render.h"
+#include "agent/runtime/edge/haproxy/drive.h"
+#include "agent/runtime/edge/haproxy/haproxy.h"
+#include "agent/runtime/edge/haproxy/process.h"
+#include "agent/runtime/edge/haproxy/render.h"
 
 namespace drover::agent {
 
