@@ -85,7 +85,7 @@ void EdgeRunner::Run() {
       news_();
       lock.lock();
     }
-    wake_.wait_for(lock, draining ? kDrainInterval : kInterval,
+    wake_.wait_for(lock, draining || state_->pending ? kDrainInterval : kInterval,
                    [this] { return stop_ || wanted_.has_value(); });
   }
 }

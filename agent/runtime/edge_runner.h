@@ -1,5 +1,5 @@
 // The thread that drives the load balancer of this host: a round at once after every change, every second,
-// and every 50 ms while something drains.
+// and every 50 ms while something drains or a reload is pending.
 #pragma once
 
 #include <condition_variable>

@@ -56,41 +56,16 @@ absl::Status ManagedHaproxy::DropListenersThatCannotBe(const std::string& fronte
       held.emplace(table.Text(row, "pxname"));
     }
   }
-  for (RenderedSet& set : sets) {
-    const auto fault = [&](const EdgeListener& listener) -> std::string {
-      if (!listener.tls_path.empty()) {
-        const std::string stamp = Stamp(listener.tls_path);
-        if (stamp.empty()) {
-          return absl::StrCat("certificate ", listener.tls_path, ": ", std::strerror(errno));
-        }
-        if (const auto bad = bad_certificates_.find(stamp); bad != bad_certificates_.end()) {
-          return bad->second;
-        }
-      }
-      return held.count(absl::StrCat("port_", ListenerName(listener))) > 0 ? std::string()
-                                                                           : WhyNotFree(listener);
-    };
-    std::vector<EdgeListener> possible;
-    for (const EdgeListener& listener : set.listeners) {
-      const std::string why = fault(listener);
-      if (why.empty()) {
-        possible.push_back(listener);
-      } else {
-        set.error = why;
-      }
-    }
-    set.listeners = std::move(possible);
-  }
+  listeners_.DropImpossible(
+      [&](const EdgeListener& listener) {
+        return held.count(absl::StrCat("port_", ListenerName(listener))) > 0;
+      },
+      sets);
   return absl::OkStatus();
 }
 
 std::string ManagedHaproxy::Identity(const std::vector<RenderedSet>& sets) const {
-  std::string structure = RenderConfig(options_, sets, {}, "");
-  for (const RenderedSet& set : sets) {
-    for (const EdgeListener& listener : set.listeners) {
-      absl::StrAppend(&structure, listener.tls_path.empty() ? "" : Stamp(listener.tls_path));
-    }
-  }
+  const std::string structure = absl::StrCat(RenderConfig(options_, sets, {}, ""), CertificateStamps(sets));
   return absl::StrFormat("%016x", Fingerprint(structure));
 }
 
@@ -117,21 +92,7 @@ absl::Status ManagedHaproxy::CheckAndWrite(Round& round) {
       written_at_ = round.now;
       return absl::OkStatus();
     }
-    bool dropped = false;
-    for (RenderedSet& set : round.sets) {
-      const auto named = [&](const EdgeListener& listener) {
-        return !listener.tls_path.empty() && absl::StrContains(status.message(), listener.tls_path);
-      };
-      const auto it = std::find_if(set.listeners.begin(), set.listeners.end(), named);
-      if (it != set.listeners.end()) {
-        set.error = std::string(status.message());
-        bad_certificates_[Stamp(it->tls_path)] = set.error;
-        set.listeners.erase(std::remove_if(set.listeners.begin(), set.listeners.end(), named),
-                            set.listeners.end());
-        dropped = true;
-      }
-    }
-    if (!dropped) {
+    if (!listeners_.DropBlamed(status.message(), round.sets)) {
       return status;
     }
   }

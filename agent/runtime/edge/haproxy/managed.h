@@ -13,6 +13,7 @@
 #include "agent/runtime/edge/haproxy/haproxy.h"
 #include "agent/runtime/edge/haproxy/process.h"
 #include "agent/runtime/edge/haproxy/render.h"
+#include "agent/runtime/edge/listener_check.h"
 
 namespace drover::agent {
 
@@ -58,8 +59,8 @@ class ManagedHaproxy {
   HaproxyOptions options_;
   HaproxyPaths paths_;
   HaproxyProcess process_;
-  SlotRows rows_;                                        // as read last
-  std::map<std::string, std::string> bad_certificates_;  // path and stamp -> HAProxy's words
+  SlotRows rows_;  // as read last
+  ListenerCheck listeners_;
   std::optional<InForce> in_force_;
   std::string written_;  // the file as it is
   std::optional<Instant> written_at_;

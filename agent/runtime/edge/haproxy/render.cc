@@ -66,7 +66,7 @@ std::string UseBackend(const Route& route, size_t number) {
   return absl::StrCat(out, "  use_backend ", route.set->backend, " if", condition, "\n");
 }
 
-std::string RenderFrontend(std::vector<Route> routes) {
+std::string RenderFrontend(std::vector<Route> routes, bool behind_proxy) {
   std::stable_sort(routes.begin(), routes.end(), MoreSpecific);
   const EdgeListener& first = routes.front().listener;
   std::set<std::string> certificates;
@@ -85,7 +85,7 @@ std::string RenderFrontend(std::vector<Route> routes) {
     absl::StrAppend(&out, " alpn h2,http/1.1");
   }
   absl::StrAppend(&out, "\n");
-  if (http) {
+  if (http && !behind_proxy) {
     absl::StrAppend(&out, "  option forwardfor\n");
     absl::StrAppend(&out, "  http-request set-header X-Forwarded-Proto ",
                     certificates.empty() ? "http" : "https", "\n");
@@ -186,7 +186,7 @@ std::string RenderConfig(const HaproxyOptions& options, const std::vector<Render
                   Milliseconds(options.client_timeout), "\n  timeout server ",
                   Milliseconds(options.server_timeout), "\n  timeout tunnel 1h\n");
   for (auto& [name, routes] : frontends) {
-    absl::StrAppend(&out, RenderFrontend(std::move(routes)));
+    absl::StrAppend(&out, RenderFrontend(std::move(routes), options.behind_proxy));
   }
   for (const RenderedSet& rendered : sets) {
     if (rendered.set->attach.empty()) {
