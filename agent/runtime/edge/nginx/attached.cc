@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
 #include "agent/runtime/edge/fingerprint.h"
 #include "agent/runtime/edge/nginx/marker.h"
 #include "agent/runtime/edge/program.h"
@@ -46,6 +47,17 @@ std::string UpstreamOf(const std::string& path) {
   std::string name = std::filesystem::path(path).filename().string();
   name = name.substr(sizeof(kPrefix) - 1);
   return name.substr(0, name.size() - (sizeof(kSuffix) - 1));
+}
+
+// Whether `dump` of `nginx -T` has the file, by whatever path its owner includes it.
+bool Includes(const std::string& dump, const std::string& path) {
+  const std::string name = absl::StrCat("/", std::filesystem::path(path).filename().string(), ":");
+  for (const absl::string_view line : absl::StrSplit(dump, '\n')) {
+    if (absl::StartsWith(line, "# configuration file ") && absl::EndsWith(line, name)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 // The owner's nginx may run as anybody.
@@ -135,7 +147,7 @@ absl::Status AttachedNginx::CheckAndWrite(NginxPlan& plan) {
   }
   RemoveStale(plan);
   for (const NginxFile& file : plan.files) {
-    if (!absl::StrContains(*read, absl::StrCat("# configuration file ", file.path, ":"))) {
+    if (!Includes(*read, file.path)) {
       return absl::FailedPreconditionError(absl::StrCat(
           "the configuration of the nginx of ", options_.pid_file, " does not include ", file.path,
           "; it needs:\n", NginxAttachSnippet(UpstreamOf(file.path), options_.include_dir)));

@@ -69,6 +69,9 @@ absl::StatusOr<std::unique_ptr<Edge>> MakeNginxEdge(const NginxOptions& given) {
   ASSIGN_OR_RETURN(options.program, FindProgram(options.program));
   ASSIGN_OR_RETURN(NginxBuild build, ReadBuild(options.program, paths.output));
   if (!options.include_dir.empty()) {
+    // Without a slash at the end.
+    options.include_dir =
+        (std::filesystem::absolute(options.include_dir, error) / "").lexically_normal().parent_path();
     if (!std::filesystem::is_directory(options.include_dir, error)) {
       return absl::NotFoundError(
           absl::StrCat("edge.nginx.include_dir: ", options.include_dir,

@@ -106,7 +106,7 @@ std::string RenderListen(const EdgeListener& listener, absl::string_view options
 std::string RenderCertificate(const std::string& path) {
   return path.empty() ? std::string()
                       : absl::StrCat("    ssl_certificate ", NginxQuoted(path), ";\n    ssl_certificate_key ",
-                                     NginxQuoted(path), ";\n");
+                                     NginxQuoted(path), ";\n    ssl_protocols TLSv1.2 TLSv1.3;\n");
 }
 
 std::string RenderHttpServer(const std::vector<Route>& routes, const std::string& host) {

@@ -87,6 +87,17 @@ void NginxRounds::NoteProcess(int master, bool started) {
   unanswered_ = 0;
 }
 
+void NginxRounds::ForgetOthers(const NginxPlan& plan) {
+  std::map<std::string, std::string> same;
+  for (const RenderedSet& set : plan.sets) {
+    const auto known = confirmed_.find(set.backend);
+    if (known != confirmed_.end() && known->second == NginxSetIdentity(set)) {
+      same.insert(*known);
+    }
+  }
+  confirmed_ = std::move(same);
+}
+
 bool NginxRounds::MayReload(const NginxPlan& plan, Instant now) const {
   if (!tried_at_) {
     return true;
@@ -120,6 +131,7 @@ absl::Status NginxRounds::Update(NginxPlan& plan, int master, Instant now) {
   tried_ = plan.Generation();
   fault_.clear();
   RETURN_IF_ERROR(written);
+  ForgetOthers(plan);
   before_.emplace();
   for (const NginxWorker& worker : workers) {
     before_->insert(worker.pid);

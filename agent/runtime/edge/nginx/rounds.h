@@ -56,6 +56,8 @@ class NginxRounds : public WantedEdge {
   absl::Status Ensure(NginxPlan& plan, Instant now);
   absl::Status Update(NginxPlan& plan, int master, Instant now);
   void NoteProcess(int master, bool started);
+  // Sets that another plan is about to change are confirmed no more, whatever becomes of it.
+  void ForgetOthers(const NginxPlan& plan);
   bool MayReload(const NginxPlan& plan, Instant now) const;
   // True when no worker of before the last reload accepts connections.
   bool OldOnesLeave(int master) const;
