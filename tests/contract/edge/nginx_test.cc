@@ -66,7 +66,8 @@ class AttachedNginxTest : public ::testing::Test {
     std::ofstream(dir_ + "/foreign.conf") << config_;
   }
 
-  std::optional<int> Master() const { return LivePid(dir_ + "/foreign.pid", dir_ + "/foreign.conf"); }
+  // Once it has its title: the adapter knows it by that.
+  std::optional<int> Master() const { return LivePid(dir_ + "/foreign.pid", "nginx: master process"); }
 
   void Start() {
     const absl::StatusOr<RunResult> started =
