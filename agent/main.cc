@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
   app.add_option("--state-dir", overrides.state_dir, "folder for node id and assignment");
   app.add_option("--name", overrides.name, "of this node, for people");
   app.add_option("--advertise-address", overrides.advertise_address, "where others reach this host");
-  app.add_option("--edge", overrides.edge, "haproxy: run a load balancer on this host");
+  app.add_option("--edge", overrides.edge, "haproxy or nginx: run a load balancer on this host");
   app.set_version_flag("--version", std::string("drover-agent ") + DROVER_VERSION);
   CLI11_PARSE(app, argc, argv);
 

@@ -211,28 +211,55 @@ void ReadTls(MapReader& top, Faults& faults, Config& config) {
   config.tls = files;
 }
 
-void ReadEdge(MapReader& top, Faults& faults, Config& config) {
-  const YAML::Node node = top.Get("edge");
-  if (!node.IsDefined()) {
-    return;
-  }
-  MapReader edge(node, "edge", &faults);
-  const YAML::Node given = node;
-  bool wanted = given.IsMap() && given["haproxy"].IsDefined();
-  MapReader haproxy(edge.Get("haproxy"), "edge.haproxy", &faults);
-  edge.Finish();
-  if (!wanted) {
-    faults.Add(node, "edge", "names no load balancer; write `edge: {haproxy: {}}`");
-    return;
-  }
+HaproxyConfig ReadHaproxy(MapReader haproxy) {
   HaproxyConfig values;
   haproxy.Text("program", "a path, such as /usr/sbin/haproxy", &values.program);
   haproxy.Parsed("bind", "an IP address",
                  [&](const std::string& text) { return CheckIp(text, &values.bind); });
   haproxy.Text("socket", "the path of an admin socket", &values.socket);
   haproxy.Text("config_dir", "a path", &values.config_dir);
+  haproxy.Parsed("behind_proxy", "true or false", [&](const std::string& text) {
+    values.behind_proxy = text == "true";
+    return text == "true" || text == "false" ? "" : "true or false";
+  });
   haproxy.Finish();
-  config.haproxy = values;
+  return values;
+}
+
+NginxConfig ReadNginx(MapReader nginx) {
+  NginxConfig values;
+  nginx.Text("program", "a path, such as /usr/sbin/nginx", &values.program);
+  nginx.Parsed("bind", "an IP address", [&](const std::string& text) { return CheckIp(text, &values.bind); });
+  nginx.Text("config_dir", "a path", &values.config_dir);
+  nginx.Text("include_dir", "a folder that the http block of your nginx includes", &values.include_dir);
+  nginx.Text("pid_file", "the path of your nginx' pid file", &values.pid_file);
+  nginx.Text("config", "the path of your nginx' configuration", &values.config);
+  nginx.Finish();
+  return values;
+}
+
+void ReadEdge(MapReader& top, Faults& faults, Config& config) {
+  const YAML::Node node = top.Get("edge");
+  if (!node.IsDefined()) {
+    return;
+  }
+  MapReader edge(node, "edge", &faults);
+  const bool haproxy = node.IsMap() && node["haproxy"].IsDefined();
+  const bool nginx = node.IsMap() && node["nginx"].IsDefined();
+  const YAML::Node of_haproxy = edge.Get("haproxy");
+  const YAML::Node of_nginx = edge.Get("nginx");
+  edge.Finish();
+  if (haproxy == nginx) {
+    faults.Add(node, "edge",
+               haproxy ? "names two load balancers; an agent drives one, write `edge: {haproxy: {}}`"
+                       : "names no load balancer; write `edge: {haproxy: {}}`");
+    return;
+  }
+  if (haproxy) {
+    config.haproxy = ReadHaproxy(MapReader(of_haproxy, "edge.haproxy", &faults));
+  } else {
+    config.nginx = ReadNginx(MapReader(of_nginx, "edge.nginx", &faults));
+  }
 }
 
 void ReadTop(MapReader& top, Faults& faults, Config& config) {
@@ -289,8 +316,12 @@ void Apply(const Overrides& overrides, Faults& faults, Config& config) {
   }
   if (overrides.edge == "haproxy") {
     config.haproxy = config.haproxy.value_or(HaproxyConfig{});
+    config.nginx.reset();
+  } else if (overrides.edge == "nginx") {
+    config.nginx = config.nginx.value_or(NginxConfig{});
+    config.haproxy.reset();
   } else if (!overrides.edge.empty()) {
-    faults.Add({}, "--edge", absl::StrCat("\"", overrides.edge, "\" is not valid; write haproxy"));
+    faults.Add({}, "--edge", absl::StrCat("\"", overrides.edge, "\" is not valid; write haproxy or nginx"));
   }
 }
 

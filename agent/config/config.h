@@ -37,6 +37,16 @@ struct HaproxyConfig {
   std::string bind = "0.0.0.0";  // address of published ports
   std::string socket;            // of a foreign HAProxy to attach to; empty: managed
   std::string config_dir;        // empty: STATE_DIR/haproxy
+  bool behind_proxy = false;     // another proxy comes first: its X-Forwarded headers are kept
+};
+
+struct NginxConfig {
+  std::string program = "nginx";
+  std::string bind = "0.0.0.0";             // address of published ports
+  std::string config_dir;                   // empty: STATE_DIR/nginx
+  std::string include_dir;                  // of a foreign nginx to attach to; empty: managed
+  std::string pid_file = "/run/nginx.pid";  // of the foreign nginx
+  std::string config;                       // of the foreign nginx; empty: the one it was built with
 };
 
 // What Drover leaves alone on a host (R3.5).
@@ -65,8 +75,9 @@ struct Config {
   std::string docker_config = "/root/.docker/config.json";  // registry credentials; need not exist
   std::map<std::string, RegistryConfig> registries;         // by host
   std::optional<TlsFiles> tls;
-  bool tls_off = false;  // written out: plain connections also outside loopback
-  std::optional<HaproxyConfig> haproxy;
+  bool tls_off = false;                  // written out: plain connections also outside loopback
+  std::optional<HaproxyConfig> haproxy;  // at most one of the two
+  std::optional<NginxConfig> nginx;
   std::string metrics_listen = "127.0.0.1:7410";  // empty: none
 };
 
@@ -76,7 +87,7 @@ struct Overrides {
   std::string state_dir;
   std::string name;
   std::string advertise_address;
-  std::string edge;  // "haproxy"
+  std::string edge;  // "haproxy", "nginx"
 };
 
 // `text` of the file named `file` (for messages), with `overrides` over it. InvalidArgument with one

@@ -73,7 +73,7 @@ struct EdgeSetState {
   std::optional<uint64_t> requests_total;
   std::optional<uint64_t> finished_total;
   std::optional<uint64_t> errors_total;
-  std::string error;  // why not applied: "port 8080 is in use"
+  std::string error;  // why not applied: "port 8080 is in use"; or, though applied, what could not be met
   Instant read_at;
 };
 
@@ -82,6 +82,7 @@ struct EdgeState {
   bool reachable = false;
   std::vector<EdgeSetState> sets;
   uint64_t reloads = 0;
+  bool pending = false;  // a change is on its way, or waits for its turn: look again soon
   std::string error;
 };
 
@@ -95,7 +96,7 @@ class Edge {
 
   // One round: read what the balancer has, mend the difference (ready replicas first), read back.
   // Blocks for at most a second. Called from the edge's own thread, at once after SetDesired, then
-  // every interval (and every 50 ms while something drains).
+  // every interval (and every 50 ms while something drains or is pending).
   virtual EdgeState Reconcile(Instant now) = 0;
 
   // `wake` is called, from any thread, when a request has begun to wait at zero, so that a round finds it

@@ -14,7 +14,8 @@
 #include "agent/runtime/capacity.h"
 #include "agent/runtime/clock.h"
 #include "agent/runtime/convert.h"
-#include "agent/runtime/edge/haproxy.h"
+#include "agent/runtime/edge/haproxy/haproxy.h"
+#include "agent/runtime/edge/nginx/nginx.h"
 #include "agent/runtime/edge_runner.h"
 #include "agent/runtime/executor.h"
 #include "agent/runtime/foreign.h"
@@ -112,19 +113,34 @@ class Agent::Impl {
  private:
   // ---- starting ----------------------------------------------------------------------------------
 
-  absl::Status StartEdge() {
-    if (!config_.haproxy) {
-      return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<Edge>> MakeEdge() const {
+    if (const std::optional<NginxConfig>& config = config_.nginx) {
+      NginxOptions options;
+      options.program = config->program;
+      options.bind = config->bind;
+      options.include_dir = config->include_dir;
+      options.pid_file = config->pid_file;
+      options.config = config->config;
+      options.dir = config->config_dir.empty() ? state_->path() + "/nginx" : config->config_dir;
+      return MakeNginxEdge(options);
     }
     HaproxyOptions options;
     options.program = config_.haproxy->program;
     options.bind = config_.haproxy->bind;
     options.attach_socket = config_.haproxy->socket;
+    options.behind_proxy = config_.haproxy->behind_proxy;
     options.dir =
         config_.haproxy->config_dir.empty() ? state_->path() + "/haproxy" : config_.haproxy->config_dir;
-    absl::StatusOr<std::unique_ptr<Edge>> edge = MakeHaproxyEdge(options);
+    return MakeHaproxyEdge(options);
+  }
+
+  absl::Status StartEdge() {
+    if (!config_.haproxy && !config_.nginx) {
+      return absl::OkStatus();
+    }
+    absl::StatusOr<std::unique_ptr<Edge>> edge = MakeEdge();
     if (!edge.ok()) {
-      return Annotate(edge.status(), "edge.haproxy");
+      return Annotate(edge.status(), config_.nginx ? "edge.nginx" : "edge.haproxy");
     }
     edge_ = std::make_unique<EdgeRunner>(*std::move(edge), [this] { ReportNow(); });
     return absl::OkStatus();
@@ -354,10 +370,11 @@ class Agent::Impl {
     hello.set_port_first(config_.port_first);
     hello.set_port_last(config_.port_last);
     if (edge_ != nullptr) {
-      hello.mutable_edge()->set_kind("haproxy");
+      hello.mutable_edge()->set_kind(config_.nginx ? "nginx" : "haproxy");
       hello.mutable_edge()->set_version(edge_->Describe());
-      hello.mutable_edge()->set_attached(!config_.haproxy->socket.empty());
-      hello.mutable_edge()->set_bind(config_.haproxy->bind);
+      hello.mutable_edge()->set_attached(
+          !(config_.nginx ? config_.nginx->include_dir : config_.haproxy->socket).empty());
+      hello.mutable_edge()->set_bind(config_.nginx ? config_.nginx->bind : config_.haproxy->bind);
     }
     hello.set_boottime_ns(Now().nanoseconds());
     std::lock_guard lock(mutex_);

@@ -107,7 +107,8 @@ void EdgeRunner::Run() {
       news_();
       lock.lock();
     }
-    wake_.wait_for(lock, soon ? kSoon : kInterval, [this] { return stop_ || look_ || wanted_.has_value(); });
+    wake_.wait_for(lock, soon || state_->pending ? kSoon : kInterval,
+                   [this] { return stop_ || look_ || wanted_.has_value(); });
   }
 }
 

@@ -13,6 +13,11 @@ namespace {
 constexpr Duration kSupersededLimit = absl::Seconds(5);
 constexpr int kQuietReads = 2;  // R6.1: later reads that say "nothing in flight"
 
+bool Holds(const BackendSet& set, ReplicaId id) {
+  return std::any_of(set.backends.begin(), set.backends.end(),
+                     [id](const Backend& backend) { return backend.replica == id; });
+}
+
 // Edges that have not yet confirmed that nothing goes to the replica any more.
 std::vector<NodeId> Unconfirmed(const Model& model, const Service& service, const Replica& replica) {
   std::vector<NodeId> waiting;
@@ -149,6 +154,7 @@ void NoteEdgeRead(Model& model, Service& service, const Node& edge) {
       continue;
     }
     bool applied = true;
+    bool known = true;
     int64_t in_flight = 0;
     for (const BackendSet& set : service.sets) {
       if (!ServesAny(set.listeners, name)) {
@@ -160,9 +166,11 @@ void NoteEdgeRead(Model& model, Service& service, const Node& edge) {
         applied = false;
         break;
       }
-      for (const EdgeServer& server : status->second.servers) {
-        in_flight += server.replica == id ? server.in_flight : 0;
-      }
+      const std::vector<EdgeServer>& servers = status->second.servers;
+      const auto row = std::find_if(servers.begin(), servers.end(),
+                                    [&](const EdgeServer& server) { return server.replica == id; });
+      known = known && (row != servers.end() || !Holds(set, id));
+      in_flight += row != servers.end() ? row->in_flight : 0;
     }
     auto reads = replica.quiet_reads.find(edge.record.id);
     if (!applied) {
@@ -170,7 +178,7 @@ void NoteEdgeRead(Model& model, Service& service, const Node& edge) {
     } else if (reads == replica.quiet_reads.end()) {
       replica.quiet_reads.emplace(edge.record.id, 0);
     } else {
-      reads->second = in_flight == 0 ? reads->second + 1 : 0;
+      reads->second = known && in_flight == 0 ? reads->second + 1 : 0;
       model.ReviewService(service.key);
     }
   }

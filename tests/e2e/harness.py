@@ -279,6 +279,9 @@ class Cluster:
         for pid in self.haproxy_pids():
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
+        for pid in self.balancer_pids("nginx"):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGTERM)  # to the master, which ends its workers
         ids = self.container_ids()
         if ids:
             run("docker", "rm", "-fv", *ids, check=False)
@@ -312,7 +315,8 @@ class Cluster:
 
     def start_agent(self, name="host1", edge=True, host=None, **config):
         if edge:
-            config.setdefault("edge", {"haproxy": {"bind": "127.0.0.1" if not self.lab else self.lab.addr(host)}})
+            balancer = "haproxy" if edge is True else edge
+            config.setdefault("edge", {balancer: {"bind": "127.0.0.1" if not self.lab else self.lab.addr(host)}})
         agent = Agent(self, name, config, self.lab if host else None, host)
         self.agents.append(agent)
         agent.start()
@@ -320,7 +324,8 @@ class Cluster:
         return agent
 
     def start(self, redis=True, edge=True):
-        """The usual: images, Redis, controller, one agent with HAProxy on the local engine."""
+        """The usual: images, Redis, controller, one agent with HAProxy (or the balancer `edge` names) on the local
+        engine."""
         example_images()
         if redis:
             self.start_redis()
@@ -464,6 +469,9 @@ class Cluster:
         return sorted(ids)
 
     def haproxy_pids(self):
+        return self.balancer_pids("haproxy")
+
+    def balancer_pids(self, program):
         """Ours: those whose command line names our folder."""
         pids = []
         for entry in os.listdir("/proc"):
@@ -471,7 +479,7 @@ class Cluster:
                 continue
             with contextlib.suppress(OSError):
                 with open(f"/proc/{entry}/comm") as f:
-                    if f.read().strip() != "haproxy":
+                    if f.read().strip() != program:
                         continue
                 with open(f"/proc/{entry}/cmdline", "rb") as f:
                     if self.dir.encode() in f.read():

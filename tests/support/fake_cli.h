@@ -14,7 +14,7 @@
 #include <thread>
 #include <utility>
 
-#include "agent/runtime/edge/runtime_api.h"
+#include "agent/runtime/edge/haproxy/runtime_api.h"
 
 namespace drover::testing {
 

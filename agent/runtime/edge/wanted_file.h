@@ -2,6 +2,7 @@
 // controller speaks (R6.4).
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,8 +13,8 @@
 
 namespace drover::agent {
 
-// Replaces `path` atomically (a temporary file beside it, then rename), mode 0600.
-absl::Status WriteFileAtomically(const std::string& path, const std::string& content);
+// Replaces `path` atomically (a temporary file PATH.new beside it, then rename).
+absl::Status WriteFileAtomically(const std::string& path, const std::string& content, uint32_t mode = 0600);
 // NotFound when there is none.
 absl::StatusOr<std::string> ReadWholeFile(const std::string& path);
 

@@ -9,9 +9,10 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "agent/runtime/edge/haproxy.h"
-#include "agent/runtime/edge/process.h"
-#include "agent/runtime/edge/runtime_api.h"
+#include "agent/runtime/edge/haproxy/haproxy.h"
+#include "agent/runtime/edge/haproxy/process.h"
+#include "agent/runtime/edge/haproxy/runtime_api.h"
+#include "agent/runtime/edge/program.h"
 #include "agent/runtime/edge/wanted_file.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 
@@ -73,6 +75,13 @@ std::string Request(const std::string& path, const std::string& host) {
   return "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
 }
 
+// What a client sees before it sends.
+bool IsClosed(int fd) {
+  char byte = 0;
+  const ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n == 0 || (n < 0 && errno != EAGAIN);
+}
+
 }  // namespace
 
 HttpBackend::HttpBackend() : listener_(Listen(&port_)), acceptor_([this] { Accept(); }) {}
@@ -137,6 +146,8 @@ uint32_t FreePort() {
   return port;
 }
 
+int ConnectSilently(uint32_t port) { return Connect(port); }
+
 int Fetch(uint32_t port, const std::string& path, const std::string& host) {
   const int fd = Connect(port);
   if (fd < 0) {
@@ -147,9 +158,9 @@ int Fetch(uint32_t port, const std::string& path, const std::string& host) {
   return status;
 }
 
-StrictLoad::StrictLoad(uint32_t port, int connections) {
+StrictLoad::StrictLoad(uint32_t port, int connections, bool keep_alive, std::chrono::microseconds interval) {
   for (int i = 0; i < connections; ++i) {
-    threads_.emplace_back([this, port] { Run(port); });
+    threads_.emplace_back([=, this] { Run(port, keep_alive, interval); });
   }
 }
 
@@ -164,18 +175,29 @@ void StrictLoad::Stop() {
   }
 }
 
-void StrictLoad::Run(uint32_t port) {
+void StrictLoad::Run(uint32_t port, bool keep_alive, std::chrono::microseconds interval) {
   const std::string request = Request("/", "localhost");
   int fd = -1;
+  auto next = std::chrono::steady_clock::now();
   while (!stop_) {
+    std::this_thread::sleep_until(next);
+    next = std::max(next + interval, std::chrono::steady_clock::now());
+    if (fd >= 0 && IsClosed(fd)) {
+      ++reconnected_;
+      close(fd);
+      fd = -1;
+    }
     if (fd < 0) {
       fd = Connect(port);
     }
     if (fd >= 0 && Exchange(fd, request) == 200) {
       ++done_;
-      continue;
+      if (keep_alive) {
+        continue;
+      }
+    } else {
+      ++failed_;
     }
-    ++failed_;
     if (fd >= 0) {
       close(fd);
     }

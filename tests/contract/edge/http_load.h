@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -44,13 +45,18 @@ class HttpBackend {
 // A TCP port on 127.0.0.1 that was free a moment ago.
 uint32_t FreePort();
 
+// A connection on which nothing is sent; its descriptor, or -1.
+int ConnectSilently(uint32_t port);
+
 // One request on a fresh connection; the status code, or 0 for any other end.
 int Fetch(uint32_t port, const std::string& path = "/", const std::string& host = "localhost");
 
-// Requests without pause on `connections` keep-alive connections until stopped.
+// Requests without pause on `connections` connections at a time until stopped; without `keep_alive` each
+// request is on a connection of its own.
 class StrictLoad {
  public:
-  StrictLoad(uint32_t port, int connections);
+  // `interval` between the starts of two requests of a connection; zero: no pause.
+  StrictLoad(uint32_t port, int connections, bool keep_alive = true, std::chrono::microseconds interval = {});
   ~StrictLoad();
   void Stop();
 
@@ -58,12 +64,17 @@ class StrictLoad {
 
   uint64_t failed() const { return failed_; }
 
+  // Connections that the other side had closed before a request was sent on them: no failure, a client
+  // sees it and opens another.
+  uint64_t reconnected() const { return reconnected_; }
+
  private:
-  void Run(uint32_t port);
+  void Run(uint32_t port, bool keep_alive, std::chrono::microseconds interval);
 
   std::atomic<bool> stop_{false};
   std::atomic<uint64_t> done_{0};
   std::atomic<uint64_t> failed_{0};
+  std::atomic<uint64_t> reconnected_{0};
   std::vector<std::thread> threads_;
 };
 

@@ -12,7 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "agent/runtime/convert.h"
-#include "agent/runtime/edge/drive.h"
+#include "agent/runtime/edge/haproxy/drive.h"
 #include "controller/core/autoscale/explain.h"
 #include "controller/runtime/convert.h"
 #include "tests/support/core_cluster.h"

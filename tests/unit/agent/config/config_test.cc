@@ -77,7 +77,7 @@ TEST(ConfigTest, AllFaultsAtOnceEachWithPlacePathAndWhatWouldBeRight) {
                "reserve: 200%\n"
                "statedir: /x\n"
                "tls: maybe\n"
-               "edge: {nginx: {}}\n"),
+               "edge: {envoy: {}}\n"),
       ElementsAre(
           "agent.yaml:1:15: controllers[0]: is not an address; write host:port, such as 10.0.0.1:7400",
           HasSubstr("agent.yaml:2:13: port_range: \"9-3\" is not valid; write a range"),
@@ -88,8 +88,31 @@ TEST(ConfigTest, AllFaultsAtOnceEachWithPlacePathAndWhatWouldBeRight) {
           HasSubstr("agent.yaml:5:1: statedir: unknown key; known here: address_pool, advertise"),
           HasSubstr("agent.yaml:6:6: tls: \"maybe\" is not valid; write off, or {cert, key, ca}"),
           HasSubstr("agent.yaml:7:7: edge: names no load balancer"),
-          HasSubstr("agent.yaml:7:8: edge.nginx: unknown key; known here: haproxy"),
+          HasSubstr("agent.yaml:7:8: edge.envoy: unknown key; known here: haproxy, nginx"),
           HasSubstr("agent.yaml: controllers: no controller is given")));
+}
+
+TEST(ConfigTest, AnAgentDrivesOneBalancer) {
+  const absl::StatusOr<Config> managed = ParseConfig(
+      "controllers: [localhost:1]\nedge: {nginx: {bind: 127.0.0.1, config_dir: /srv/n}}", "a", {});
+  ASSERT_TRUE(managed.ok()) << managed.status();
+  EXPECT_FALSE(managed->haproxy);
+  EXPECT_EQ(managed->nginx->bind, "127.0.0.1");
+  EXPECT_EQ(managed->nginx->config_dir, "/srv/n");
+  EXPECT_EQ(managed->nginx->include_dir, "");
+  const absl::StatusOr<Config> attached = ParseConfig(
+      "controllers: [localhost:1]\n"
+      "edge: {nginx: {include_dir: /etc/nginx/drover, pid_file: /run/n.pid, config: /etc/n.conf}}",
+      "a", {});
+  ASSERT_TRUE(attached.ok()) << attached.status();
+  EXPECT_EQ(attached->nginx->include_dir, "/etc/nginx/drover");
+  EXPECT_EQ(attached->nginx->pid_file, "/run/n.pid");
+  EXPECT_EQ(attached->nginx->config, "/etc/n.conf");
+  EXPECT_THAT(FaultsOf("controllers: [localhost:1]\nedge: {nginx: {}, haproxy: {}}"),
+              ElementsAre(HasSubstr("agent.yaml:2:7: edge: names two load balancers")));
+  EXPECT_THAT(
+      FaultsOf("controllers: [localhost:1]\nedge: {haproxy: {behind_proxy: perhaps}}"),
+      ElementsAre(HasSubstr("edge.haproxy.behind_proxy: \"perhaps\" is not valid; write true or false")));
 }
 
 TEST(ConfigTest, TlsOffMustBeWrittenOutsideLoopback) {
@@ -113,8 +136,8 @@ TEST(ConfigTest, TheCommandLineWins) {
   EXPECT_EQ(config->name, "n");
   EXPECT_EQ(config->advertise_address, "127.0.0.9");
   EXPECT_TRUE(config->haproxy);
-  EXPECT_THAT(FaultsOf("", Overrides{"x", "", "", "", "nginx"}),
-              ElementsAre(HasSubstr("--controller: \"x\" is not valid"), HasSubstr("--edge: \"nginx\"")));
+  EXPECT_THAT(FaultsOf("", Overrides{"x", "", "", "", "envoy"}),
+              ElementsAre(HasSubstr("--controller: \"x\" is not valid"), HasSubstr("--edge: \"envoy\"")));
 }
 
 TEST(ConfigTest, MetricsAreOfferedWhereOthersCanReadThem) {

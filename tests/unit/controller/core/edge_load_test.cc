@@ -277,5 +277,24 @@ TEST_F(EdgeLoadTest, AHeldRequestWakesWhateverTheSignal) {
   EXPECT_EQ(rate.at_least, 0.01);
 }
 
+// R6.1: a replica that leaves and of which an edge does not tell what it has in flight is not quiet.
+TEST_F(EdgeLoadTest, R6_1_AMissingRowIsNoQuietRead) {
+  AddEdge("lb");
+  Replica& leaving = model().replicas.at(second_);
+  model().SetState(leaving, ReplicaState::kDraining);
+  leaving.drain_revision = 3;
+  service_->sets[0].backends[1].drain = true;
+  EdgeSetStatus status = Status(0, 0, 0);
+  status.applied_revision = Revision(3);
+  EdgeSetStatus unknown = status;
+  unknown.servers.pop_back();
+  for (int i = 0; i < 3; ++i) {
+    Report("lb", unknown);
+  }
+  EXPECT_EQ(leaving.quiet_reads.at(NodeId("lb")), 0);
+  Report("lb", status);
+  EXPECT_EQ(leaving.quiet_reads.at(NodeId("lb")), 1);
+}
+
 }  // namespace
 }  // namespace drover::controller

@@ -1,4 +1,5 @@
-#include "agent/runtime/edge/plan.h"
+#include "agent/runtime/edge/haproxy/plan.h"
+#include "agent/runtime/edge/address.h"
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -6,6 +7,7 @@
 #include "gtest/gtest.h"
 
 namespace drover::agent {
+
 namespace {
 
 using ::testing::ElementsAre;

@@ -1,4 +1,4 @@
-#include "agent/runtime/edge/render.h"
+#include "agent/runtime/edge/haproxy/render.h"
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -48,7 +48,7 @@ TEST(RenderTest, WholeFile) {
                            {"drv4", "10.0.0.6", 20007, 2, 1, 1, 1}}},
                          {"shop.db.8000", {{"drv1", "fd00::5", 20002, 2, 0, 1, 1}}}};
   const std::vector<EdgeSet> sets = {web, api, db};
-  EXPECT_EQ(RenderConfig(Options(), ArrangeSets(sets, "0.0.0.0"), rows, "drover-1"),
+  EXPECT_EQ(RenderConfig(Options(), ArrangeSets(sets, "0.0.0.0", "a foreign one"), rows, "drover-1"),
             R"(# Written by drover-agent, and written again when anything changes: edits are lost.
 global
   description drover-1
@@ -122,14 +122,14 @@ backend shop.db.8000
 TEST(RenderTest, LongerPathsAreTriedFirst) {
   const std::vector<EdgeSet> sets = {Set(1, "root", {Listen(80)}), Set(2, "a", {Listen(80, "", "/a")}),
                                      Set(3, "b", {Listen(80, "", "/a/b")})};
-  const std::string text = RenderConfig(Options(), ArrangeSets(sets, "0.0.0.0"), {}, "x");
+  const std::string text = RenderConfig(Options(), ArrangeSets(sets, "0.0.0.0", "a foreign one"), {}, "x");
   EXPECT_LT(text.find("use_backend shop.b.8000"), text.find("use_backend shop.a.8000"));
   EXPECT_LT(text.find("use_backend shop.a.8000"), text.find("default_backend shop.root.8000"));
 }
 
 TEST(RenderTest, TextOfUsersCannotLeaveItsQuotes) {
   const std::vector<EdgeSet> sets = {Set(1, "web", {Listen(80, "a'b\n  bind :1", "")})};
-  EXPECT_THAT(RenderConfig(Options(), ArrangeSets(sets, "0.0.0.0"), {}, "x"),
+  EXPECT_THAT(RenderConfig(Options(), ArrangeSets(sets, "0.0.0.0", "a foreign one"), {}, "x"),
               HasSubstr("-m str 'a'\\''b  bind :1'\n"));
 }
 
@@ -137,7 +137,7 @@ TEST(RenderTest, ContradictionsNameBothSidesAndTheFirstStays) {
   const std::vector<EdgeSet> sets = {Set(1, "a", {Listen(80)}), Set(2, "b", {Listen(80)}),
                                      Set(3, "c", {Listen(80)}, false),
                                      Set(4, "d", {Listen(80, "x", "", "/cert.pem")})};
-  const std::vector<RenderedSet> arranged = ArrangeSets(sets, "0.0.0.0");
+  const std::vector<RenderedSet> arranged = ArrangeSets(sets, "0.0.0.0", "a foreign one");
   EXPECT_EQ(arranged[0].error, "");
   EXPECT_EQ(arranged[1].error, "port 80 is already used by shop/a with the same host and path");
   EXPECT_THAT(arranged[2].error,
@@ -149,14 +149,14 @@ TEST(RenderTest, ContradictionsNameBothSidesAndTheFirstStays) {
 TEST(RenderTest, AttachNeedsAForeignBalancer) {
   std::vector<EdgeSet> sets = {Set(1, "a", {Listen(80)})};
   sets[0].attach = "shop_web";
-  const std::vector<RenderedSet> arranged = ArrangeSets(sets, "0.0.0.0");
-  EXPECT_THAT(arranged[0].error, HasSubstr("edge.socket"));
+  const std::vector<RenderedSet> arranged = ArrangeSets(sets, "0.0.0.0", "a foreign one");
+  EXPECT_THAT(arranged[0].error, HasSubstr("needs a foreign one"));
   EXPECT_EQ(RenderConfig(Options(), arranged, {}, "x").find("backend shop"), std::string::npos);
 }
 
 TEST(RenderTest, BackendsOfOneNameAreKeptApart) {
   std::vector<EdgeSet> sets = {Set(1, "a", {}), Set(2, "a", {})};
-  const std::vector<RenderedSet> arranged = ArrangeSets(sets, "0.0.0.0");
+  const std::vector<RenderedSet> arranged = ArrangeSets(sets, "0.0.0.0", "a foreign one");
   EXPECT_EQ(arranged[0].backend, "shop.a.8000");
   EXPECT_EQ(arranged[1].backend, "shop.a.8000_2");
 }

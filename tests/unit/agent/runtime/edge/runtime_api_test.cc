@@ -1,10 +1,10 @@
-#include "agent/runtime/edge/runtime_api.h"
+#include "agent/runtime/edge/haproxy/runtime_api.h"
 
 #include <chrono>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "agent/runtime/edge/drive.h"
+#include "agent/runtime/edge/haproxy/drive.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/fake_cli.h"

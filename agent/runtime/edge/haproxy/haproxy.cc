@@ -1,4 +1,4 @@
-#include "agent/runtime/edge/haproxy.h"
+#include "agent/runtime/edge/haproxy/haproxy.h"
 
 #include <sys/stat.h>
 
@@ -12,71 +12,24 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "agent/runtime/edge/drive.h"
-#include "agent/runtime/edge/held_listener.h"
-#include "agent/runtime/edge/managed.h"
-#include "agent/runtime/edge/plan.h"
-#include "agent/runtime/edge/process.h"
-#include "agent/runtime/edge/render.h"
+#include "agent/runtime/edge/haproxy/drive.h"
+#include "agent/runtime/edge/haproxy/held_listener.h"
+#include "agent/runtime/edge/haproxy/managed.h"
+#include "agent/runtime/edge/haproxy/process.h"
+#include "agent/runtime/edge/haproxy/render.h"
+#include "agent/runtime/edge/program.h"
+#include "agent/runtime/edge/wanted_edge.h"
 #include "agent/runtime/edge/wanted_file.h"
 #include "common/status.h"
 
 namespace drover::agent {
 namespace {
 
-// What both kinds share: the wanted sets, in memory and on disk.
-class HaproxyEdge : public Edge {
- public:
-  HaproxyEdge(std::string wanted_path, std::optional<std::vector<EdgeSet>> wanted)
-      : wanted_path_(std::move(wanted_path)), wanted_(std::move(wanted)) {}
-
-  void SetDesired(std::vector<EdgeSet> sets) override {
-    for (EdgeSet& set : sets) {
-      for (EdgeBackend& backend : set.backends) {
-        backend.address = CanonicalAddress(backend.address);
-      }
-    }
-    const std::lock_guard lock(mutex_);
-    stored_ = stored_ && wanted_ == sets;
-    wanted_ = std::move(sets);
-  }
-
-  EdgeState Reconcile(Instant now) override {
-    std::optional<std::vector<EdgeSet>> wanted;
-    bool store = false;
-    {
-      const std::lock_guard lock(mutex_);
-      wanted = wanted_;
-      store = !std::exchange(stored_, true);
-    }
-    absl::Status status;
-    if (store) {
-      status = StoreWanted(wanted_path_, *wanted);
-    }
-    EdgeState state = Round(wanted, now);
-    if (!status.ok()) {
-      const std::lock_guard lock(mutex_);
-      stored_ = false;
-      state.error = std::string(status.message());
-    }
-    return state;
-  }
-
- protected:
-  virtual EdgeState Round(const std::optional<std::vector<EdgeSet>>& wanted, Instant now) = 0;
-
- private:
-  std::string wanted_path_;
-  std::mutex mutex_;
-  std::optional<std::vector<EdgeSet>> wanted_;
-  bool stored_ = true;
-};
-
-class ManagedEdge : public HaproxyEdge {
+class ManagedEdge : public WantedEdge {
  public:
   ManagedEdge(const HaproxyOptions& options, std::string program, std::string version,
               std::unique_ptr<HeldListener> listener, std::optional<std::vector<EdgeSet>> wanted)
-      : HaproxyEdge(HaproxyPaths(options.dir).wanted, std::move(wanted)),
+      : WantedEdge(HaproxyPaths(options.dir).wanted, std::move(wanted)),
         managed_(options, std::move(program)),
         version_(std::move(version)),
         listener_(std::move(listener)) {}
@@ -96,10 +49,10 @@ class ManagedEdge : public HaproxyEdge {
   std::unique_ptr<HeldListener> listener_;
 };
 
-class AttachedEdge : public HaproxyEdge {
+class AttachedEdge : public WantedEdge {
  public:
   AttachedEdge(const HaproxyOptions& options, std::optional<std::vector<EdgeSet>> wanted)
-      : HaproxyEdge(HaproxyPaths(options.dir).wanted, std::move(wanted)),
+      : WantedEdge(HaproxyPaths(options.dir).wanted, std::move(wanted)),
         socket_(options.attach_socket),
         dir_(options.dir) {}
 

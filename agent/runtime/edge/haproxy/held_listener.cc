@@ -1,4 +1,4 @@
-#include "agent/runtime/edge/held_listener.h"
+#include "agent/runtime/edge/haproxy/held_listener.h"
 
 #include <fcntl.h>
 #include <poll.h>

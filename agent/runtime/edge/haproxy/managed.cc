@@ -1,10 +1,6 @@
-#include "agent/runtime/edge/managed.h"
+#include "agent/runtime/edge/haproxy/managed.h"
 
-#include <arpa/inet.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -17,7 +13,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "agent/runtime/edge/plan.h"
+#include "agent/runtime/edge/address.h"
+#include "agent/runtime/edge/fingerprint.h"
+#include "agent/runtime/edge/haproxy/plan.h"
 #include "agent/runtime/edge/wanted_file.h"
 #include "common/status.h"
 
@@ -30,62 +28,7 @@ constexpr Duration kReloadPause = absl::Seconds(5);
 constexpr Duration kHeldPatience = absl::Seconds(30);
 constexpr Duration kSilencePatience = absl::Milliseconds(1500);
 constexpr Duration kFileInterval = absl::Seconds(1);
-
-// FNV-1a: the same in every process, which std::hash and absl's do not promise.
-uint64_t Fingerprint(absl::string_view text) {
-  uint64_t hash = 14695981039346656037u;
-  for (const char c : text) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  }
-  return hash;
-}
-
-// Changes when the file is another one; empty: it cannot be read.
-std::string Stamp(const std::string& path) {
-  struct stat info {};
-
-  if (stat(path.c_str(), &info) != 0) {
-    return {};
-  }
-  return absl::StrCat(path, " ", info.st_ino, " ", info.st_size, " ", info.st_mtim.tv_sec, ".",
-                      info.st_mtim.tv_nsec);
-}
-
-// Tries to take the listener's address for a moment. Empty: it is free.
-std::string WhyNotFree(const EdgeListener& listener) {
-  sockaddr_storage address{};
-  socklen_t size = 0;
-  if (auto* v4 = reinterpret_cast<sockaddr_in*>(&address);
-      inet_pton(AF_INET, listener.bind.c_str(), &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(static_cast<uint16_t>(listener.port));
-    size = sizeof(*v4);
-  } else if (auto* v6 = reinterpret_cast<sockaddr_in6*>(&address);
-             inet_pton(AF_INET6, listener.bind.c_str(), &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(static_cast<uint16_t>(listener.port));
-    size = sizeof(*v6);
-  } else {
-    return absl::StrCat("cannot listen on ", listener.bind, ": it is not an IP address");
-  }
-  const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  const bool free =
-      fd >= 0 && bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0 && listen(fd, 1) == 0;
-  const int error = errno;
-  if (fd >= 0) {
-    close(fd);
-  }
-  if (free) {
-    return {};
-  }
-  if (error == EADDRINUSE) {
-    return absl::StrCat("port ", listener.port, " is in use on ", listener.bind, " by another program");
-  }
-  return absl::StrCat("cannot listen on ", listener.bind, " port ", listener.port, ": ",
-                      std::strerror(error));
-}
+constexpr char kAttachNeeds[] = "a foreign HAProxy: set edge.haproxy.socket in the agent's configuration";
 
 uint64_t InstanceOf(const ProcessInfo& info) {
   return (static_cast<uint64_t>(info.start_seconds) << 24) ^ static_cast<uint64_t>(info.pid);
@@ -114,40 +57,17 @@ absl::Status ManagedHaproxy::DropListenersThatCannotBe(const std::string& fronte
       held.emplace(table.Text(row, "pxname"));
     }
   }
-  for (RenderedSet& set : sets) {
-    const auto fault = [&](const EdgeListener& listener) -> std::string {
-      if (!listener.tls_path.empty()) {
-        const std::string stamp = Stamp(listener.tls_path);
-        if (stamp.empty()) {
-          return absl::StrCat("certificate ", listener.tls_path, ": ", std::strerror(errno));
-        }
-        if (const auto bad = bad_certificates_.find(stamp); bad != bad_certificates_.end()) {
-          return bad->second;
-        }
-      }
-      return held.count(FrontendName(listener)) > 0 ? std::string() : WhyNotFree(listener);
-    };
-    std::vector<EdgeListener> possible;
-    for (const EdgeListener& listener : set.listeners) {
-      const std::string why = fault(listener);
-      if (why.empty()) {
-        possible.push_back(listener);
-      } else {
-        set.error = why;
-      }
-    }
-    set.listeners = std::move(possible);
-  }
+  listeners_.DropImpossible(
+      [&](const EdgeListener& listener) {
+        return held.count(absl::StrCat("port_", ListenerName(listener))) > 0;
+      },
+      sets);
   return absl::OkStatus();
 }
 
 std::string ManagedHaproxy::Identity(const std::vector<RenderedSet>& sets) const {
-  std::string structure = RenderConfig(options_, sets, {}, "") + kHoldScript;
-  for (const RenderedSet& set : sets) {
-    for (const EdgeListener& listener : set.listeners) {
-      absl::StrAppend(&structure, listener.tls_path.empty() ? "" : Stamp(listener.tls_path));
-    }
-  }
+  const std::string structure =
+      absl::StrCat(RenderConfig(options_, sets, {}, ""), kHoldScript, CertificateStamps(sets));
   return absl::StrFormat("%016x", Fingerprint(structure));
 }
 
@@ -173,21 +93,7 @@ absl::Status ManagedHaproxy::CheckAndWrite(Round& round) {
       written_at_ = round.now;
       return absl::OkStatus();
     }
-    bool dropped = false;
-    for (RenderedSet& set : round.sets) {
-      const auto named = [&](const EdgeListener& listener) {
-        return !listener.tls_path.empty() && absl::StrContains(status.message(), listener.tls_path);
-      };
-      const auto it = std::find_if(set.listeners.begin(), set.listeners.end(), named);
-      if (it != set.listeners.end()) {
-        set.error = std::string(status.message());
-        bad_certificates_[Stamp(it->tls_path)] = set.error;
-        set.listeners.erase(std::remove_if(set.listeners.begin(), set.listeners.end(), named),
-                            set.listeners.end());
-        dropped = true;
-      }
-    }
-    if (!dropped) {
+    if (!listeners_.DropBlamed(status.message(), round.sets)) {
       return status;
     }
   }
@@ -353,7 +259,7 @@ EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& s
     state.reachable = OpenStats(round.deadline).ok();
     return state;
   }
-  round.sets = ArrangeSets(*sets, options_.bind);
+  round.sets = ArrangeSets(*sets, options_.bind, kAttachNeeds);
   round.identity = Identity(round.sets);
   ProcessInfo info;
   absl::StatusOr<RuntimeSession> session = EnsureRunning(round, info);

@@ -1,6 +1,4 @@
-#include "agent/runtime/edge/plan.h"
-
-#include <arpa/inet.h>
+#include "agent/runtime/edge/haproxy/plan.h"
 
 #include <algorithm>
 #include <set>
@@ -49,17 +47,6 @@ std::vector<const Slot*> FreeSlots(const std::vector<Slot>& slots, const std::se
 bool IsSlotName(absl::string_view name) {
   uint32_t number = 0;
   return absl::ConsumePrefix(&name, "drv") && absl::SimpleAtoi(name, &number) && number > 0;
-}
-
-std::string CanonicalAddress(const std::string& address) {
-  unsigned char bytes[sizeof(in6_addr)];
-  char text[INET6_ADDRSTRLEN];
-  for (const int family : {AF_INET, AF_INET6}) {
-    if (inet_pton(family, address.c_str(), bytes) == 1) {
-      return inet_ntop(family, bytes, text, sizeof(text));
-    }
-  }
-  return address;
 }
 
 bool InRotation(const ServerRow& row) { return (row.admin_state & kOutMask) == 0; }

@@ -1,4 +1,4 @@
-#include "agent/runtime/edge/drive.h"
+#include "agent/runtime/edge/haproxy/drive.h"
 
 #include <algorithm>
 #include <optional>
@@ -6,8 +6,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "agent/runtime/edge/plan.h"
-#include "agent/runtime/edge/render.h"
+#include "agent/runtime/edge/haproxy/plan.h"
+#include "agent/runtime/edge/haproxy/render.h"
 #include "common/address.h"
 #include "common/status.h"
 

@@ -9,10 +9,11 @@
 
 #include "absl/status/statusor.h"
 #include "agent/ports/edge.h"
-#include "agent/runtime/edge/drive.h"
-#include "agent/runtime/edge/haproxy.h"
-#include "agent/runtime/edge/process.h"
-#include "agent/runtime/edge/render.h"
+#include "agent/runtime/edge/haproxy/drive.h"
+#include "agent/runtime/edge/haproxy/haproxy.h"
+#include "agent/runtime/edge/haproxy/process.h"
+#include "agent/runtime/edge/haproxy/render.h"
+#include "agent/runtime/edge/listener_check.h"
 
 namespace drover::agent {
 
@@ -59,8 +60,8 @@ class ManagedHaproxy {
   HaproxyOptions options_;
   HaproxyPaths paths_;
   HaproxyProcess process_;
-  SlotRows rows_;                                        // as read last
-  std::map<std::string, std::string> bad_certificates_;  // path and stamp -> HAProxy's words
+  SlotRows rows_;  // as read last
+  ListenerCheck listeners_;
   std::optional<InForce> in_force_;
   std::string written_;  // the file as it is
   std::optional<Instant> written_at_;

@@ -7,32 +7,17 @@
 #include <vector>
 
 #include "agent/ports/edge.h"
-#include "agent/runtime/edge/haproxy.h"
-#include "agent/runtime/edge/runtime_api.h"
+#include "agent/runtime/edge/arrange.h"
+#include "agent/runtime/edge/haproxy/haproxy.h"
+#include "agent/runtime/edge/haproxy/runtime_api.h"
 
 namespace drover::agent {
-
-// A wanted set with what was decided about it before rendering.
-struct RenderedSet {
-  const EdgeSet* set = nullptr;
-  std::string backend;                       // HAProxy's name of it
-  std::vector<EdgeListener> listeners = {};  // those that can be had, `bind` filled in
-  std::string error = "";                    // why some cannot
-};
 
 // Per backend its slots as they are now; those not named are free.
 using SlotRows = std::map<std::string, std::vector<ServerRow>>;
 
-// "shop.web.8000": the backend of a set.
-std::string BackendName(const EdgeSet& set);
-// "port_0.0.0.0:8080": the frontend of an address.
-std::string FrontendName(const EdgeListener& listener);
 // How many slots a set gets.
 uint32_t SlotCount(const EdgeSet& set);
-
-// Gives every set its name and those listeners that do not contradict each other. Sets that came first
-// keep what they have; the others get an error that names both. Attached sets get an error.
-std::vector<RenderedSet> ArrangeSets(const std::vector<EdgeSet>& sets, const std::string& bind);
 
 // The whole file. `identity` is shown by the running process as its description.
 std::string RenderConfig(const HaproxyOptions& options, const std::vector<RenderedSet>& sets,

@@ -4,11 +4,9 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "absl/time/time.h"
+#include "agent/runtime/edge/program.h"
 
 namespace drover::agent {
 
@@ -26,18 +24,6 @@ struct HaproxyPaths {
 
   std::string config, checked, wanted, hold_script, held_socket, stats_socket, master_socket, pid, output;
 };
-
-// The program's full path. NotFound when it is nowhere.
-absl::StatusOr<std::string> FindProgram(const std::string& name);
-
-struct RunResult {
-  int exit_code = 0;
-  std::string output;  // both streams, through the file at `output_path`
-};
-
-// Runs a program that ends by itself or daemonises. DeadlineExceeded: it was killed.
-absl::StatusOr<RunResult> RunProgram(const std::vector<std::string>& argv, const std::string& output_path,
-                                     absl::Duration limit);
 
 class HaproxyProcess {
  public:

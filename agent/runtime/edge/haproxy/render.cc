@@ -1,4 +1,4 @@
-#include "agent/runtime/edge/render.h"
+#include "agent/runtime/edge/haproxy/render.h"
 
 #include <algorithm>
 #include <set>
@@ -6,8 +6,8 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "agent/runtime/edge/plan.h"
-#include "agent/runtime/edge/process.h"
+#include "agent/runtime/edge/haproxy/plan.h"
+#include "agent/runtime/edge/haproxy/process.h"
 #include "common/address.h"
 
 namespace drover::agent {
@@ -60,20 +60,6 @@ std::string Quoted(absl::string_view text) {
   return out + "'";
 }
 
-struct Route {
-  const RenderedSet* set = nullptr;
-  EdgeListener listener;
-};
-
-// More specific routes first: those with a host, then longer paths.
-bool MoreSpecific(const Route& a, const Route& b) {
-  const auto key = [](const Route& r) {
-    return std::make_tuple(r.listener.host.empty(), -static_cast<int64_t>(r.listener.path.size()),
-                           r.listener.host, r.listener.path, r.set->backend);
-  };
-  return key(a) < key(b);
-}
-
 bool MatchesAll(const EdgeListener& listener) {
   return listener.host.empty() && (listener.path.empty() || listener.path == "/");
 }
@@ -102,7 +88,7 @@ std::string UseBackend(const Route& route, size_t number) {
   return absl::StrCat(out, "  use_backend ", route.set->backend, " if", condition, "\n");
 }
 
-std::string RenderFrontend(std::vector<Route> routes, Duration client_timeout) {
+std::string RenderFrontend(const HaproxyOptions& options, std::vector<Route> routes) {
   std::stable_sort(routes.begin(), routes.end(), MoreSpecific);
   const EdgeListener& first = routes.front().listener;
   std::set<std::string> certificates;
@@ -112,7 +98,7 @@ std::string RenderFrontend(std::vector<Route> routes, Duration client_timeout) {
     }
   }
   const bool http = routes.front().set->set->http;
-  std::string out = absl::StrCat("\nfrontend ", FrontendName(first), "\n  mode ", http ? "http" : "tcp",
+  std::string out = absl::StrCat("\nfrontend port_", ListenerName(first), "\n  mode ", http ? "http" : "tcp",
                                  "\n  bind ", HostPort(first.bind, first.port));
   for (const std::string& certificate : certificates) {
     absl::StrAppend(&out, certificate == *certificates.begin() ? " ssl" : "", " crt ", Quoted(certificate));
@@ -122,10 +108,11 @@ std::string RenderFrontend(std::vector<Route> routes, Duration client_timeout) {
   }
   absl::StrAppend(&out, "\n");
   // A client that only waits would else be taken for one that is gone.
-  if (const Duration hold = routes.front().set->set->hold; !http && hold + kHoldMargin > client_timeout) {
+  const Duration hold = routes.front().set->set->hold;
+  if (!http && hold + kHoldMargin > options.client_timeout) {
     absl::StrAppend(&out, "  timeout client ", Milliseconds(hold + kHoldMargin), "\n");
   }
-  if (http) {
+  if (http && !options.behind_proxy) {
     absl::StrAppend(&out, "  option forwardfor\n");
     absl::StrAppend(&out, "  http-request set-header X-Forwarded-Proto ",
                     certificates.empty() ? "http" : "https", "\n");
@@ -181,29 +168,6 @@ std::string RenderBackend(const std::string& dir, const RenderedSet& rendered, c
   return out;
 }
 
-std::string SetName(const EdgeSet& set) { return absl::StrCat(set.stack, "/", set.service); }
-
-// Why `listener` of `set` cannot stand beside `others` of the same address; empty: it can.
-std::string Contradiction(const RenderedSet& set, const EdgeListener& listener,
-                          const std::vector<Route>& others) {
-  for (const Route& other : others) {
-    const std::string both =
-        absl::StrCat("port ", listener.port, " is already used by ", SetName(*other.set->set));
-    if (!set.set->http || !other.set->set->http) {
-      return absl::StrCat(both, ", and plain TCP cannot share a port (app_protocol: http can)");
-    }
-    if (listener.tls_path.empty() != other.listener.tls_path.empty()) {
-      return absl::StrCat(both, other.listener.tls_path.empty() ? " without TLS" : " with TLS",
-                          "; a port has TLS for all or for none");
-    }
-    if (absl::AsciiStrToLower(listener.host) == absl::AsciiStrToLower(other.listener.host) &&
-        listener.path == other.listener.path) {
-      return absl::StrCat(both, " with the same host and path");
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 // Nothing of it is met while there is a server.
@@ -226,61 +190,8 @@ std::string LoadHoldScript(const std::string& dir) {
   return absl::StrCat("  lua-load-per-thread ", Quoted(HaproxyPaths(dir).hold_script), "\n");
 }
 
-std::string BackendName(const EdgeSet& set) {
-  std::string name = absl::StrCat(set.stack, ".", set.service, ".", set.target);
-  for (char& c : name) {
-    if (!absl::ascii_isalnum(static_cast<unsigned char>(c)) && c != '.' && c != '-' && c != '_') {
-      c = '_';
-    }
-  }
-  return name;
-}
-
-std::string FrontendName(const EdgeListener& listener) {
-  return absl::StrCat("port_", listener.bind, ":", listener.port);
-}
-
 uint32_t SlotCount(const EdgeSet& set) {
   return std::max({set.slots, static_cast<uint32_t>(set.backends.size()), uint32_t{1}});
-}
-
-std::vector<RenderedSet> ArrangeSets(const std::vector<EdgeSet>& sets, const std::string& bind) {
-  std::vector<const EdgeSet*> ordered;
-  for (const EdgeSet& set : sets) {
-    ordered.push_back(&set);
-  }
-  std::stable_sort(ordered.begin(), ordered.end(),
-                   [](const EdgeSet* a, const EdgeSet* b) { return a->handle < b->handle; });
-
-  std::vector<RenderedSet> out;
-  out.reserve(ordered.size());  // Route points into it
-  std::map<std::string, std::vector<Route>> frontends;
-  std::set<std::string> names;
-  for (const EdgeSet* set : ordered) {
-    RenderedSet& rendered = out.emplace_back(RenderedSet{.set = set, .backend = BackendName(*set)});
-    for (int n = 2; !names.insert(rendered.backend).second; ++n) {
-      rendered.backend = absl::StrCat(BackendName(*set), "_", n);
-    }
-    if (!set->attach.empty()) {
-      rendered.error = absl::StrCat("attach: ", set->attach,
-                                    " needs a foreign HAProxy: set edge.socket in the agent's configuration");
-      continue;
-    }
-    for (EdgeListener listener : set->listeners) {
-      if (listener.bind.empty()) {
-        listener.bind = bind;
-      }
-      std::vector<Route>& others = frontends[FrontendName(listener)];
-      const std::string fault = Contradiction(rendered, listener, others);
-      if (!fault.empty()) {
-        rendered.error = fault;
-        continue;
-      }
-      others.push_back({&rendered, listener});
-      rendered.listeners.push_back(listener);
-    }
-  }
-  return out;
 }
 
 std::string RenderConfig(const HaproxyOptions& options, const std::vector<RenderedSet>& sets,
@@ -289,7 +200,7 @@ std::string RenderConfig(const HaproxyOptions& options, const std::vector<Render
   bool hold = false;
   for (const RenderedSet& rendered : sets) {
     for (const EdgeListener& listener : rendered.listeners) {
-      frontends[FrontendName(listener)].push_back({&rendered, listener});
+      frontends[ListenerName(listener)].push_back({&rendered, listener});
     }
     hold = hold || rendered.set->hold > absl::ZeroDuration();
   }
@@ -319,7 +230,7 @@ std::string RenderConfig(const HaproxyOptions& options, const std::vector<Render
                   Milliseconds(options.client_timeout), "\n  timeout server ",
                   Milliseconds(options.server_timeout), "\n  timeout tunnel 1h\n");
   for (auto& [name, routes] : frontends) {
-    absl::StrAppend(&out, RenderFrontend(std::move(routes), options.client_timeout));
+    absl::StrAppend(&out, RenderFrontend(options, std::move(routes)));
   }
   for (const RenderedSet& rendered : sets) {
     if (rendered.set->attach.empty()) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "agent/ports/edge.h"
-#include "agent/runtime/edge/runtime_api.h"
+#include "agent/runtime/edge/haproxy/runtime_api.h"
 
 namespace drover::agent {
 
@@ -36,9 +36,6 @@ struct SlotPlan {
 
 // "drv7" and the like: the only servers that are ours.
 bool IsSlotName(absl::string_view name);
-
-// The usual writing of an IP address, so that two can be compared as text; the input if it is none.
-std::string CanonicalAddress(const std::string& address);
 
 // True when the server takes new requests as far as its administrative state goes.
 bool InRotation(const ServerRow& row);

@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "agent/ports/edge.h"
-#include "agent/runtime/edge/runtime_api.h"
+#include "agent/runtime/edge/haproxy/runtime_api.h"
 
 namespace drover::agent {
 

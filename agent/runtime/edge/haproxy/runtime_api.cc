@@ -1,4 +1,4 @@
-#include "agent/runtime/edge/runtime_api.h"
+#include "agent/runtime/edge/haproxy/runtime_api.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""nginx as the balancer, and nginx in front of one that never reloads (docs/balancers.md)."""
+import os
+import shutil
+import signal
+import time
+import unittest
+
+from harness import Cluster, E2eTest, free_port, main, run, wait
+
+NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
+@unittest.skipUnless(NGINX, "nginx is not installed")
+class NginxTest(E2eTest):
+    def start(self, c, replicas, edge="nginx"):
+        c.start(redis=False, edge=edge)
+        service = c.web()
+        service["ports"] = [{"target": 8000, "published": str(c.web_port), "app_protocol": "http"}]
+        del service["deploy"]["x-autoscale"]
+        service["deploy"]["replicas"] = replicas
+        c.up({"web": service})
+        c.wait_web()
+
+    def scale(self, c, count):
+        c.drover("scale", f"{c.stack}/web={count}")
+        c.wait_service("web", 90, desired=count, ready=count, draining=0)
+
+    def front(self, c, port):
+        """An nginx of somebody else's with one fixed address behind it; the URL on which it listens."""
+        folder = os.path.join(c.dir, "front")
+        os.makedirs(folder)
+        listen = free_port()
+        with open(os.path.join(folder, "nginx.conf"), "w") as f:
+            f.write(f"""pid {folder}/nginx.pid;
+error_log {folder}/nginx.log crit;
+worker_processes 2;
+events {{}}
+http {{
+  access_log off;
+  upstream drover {{ server 127.0.0.1:{port}; keepalive 64; }}
+  server {{
+    listen 127.0.0.1:{listen};
+    location / {{ proxy_pass http://drover; proxy_http_version 1.1; proxy_set_header Connection ""; }}
+  }}
+}}
+""")
+        run(NGINX, "-c", os.path.join(folder, "nginx.conf"))
+        return f"http://127.0.0.1:{listen}"
+
+    def test_replicas_come_and_go_and_a_request_in_hand_is_finished(self):
+        with Cluster("nginx") as c:
+            self.start(c, 1)
+            self.assertEqual(1, len(c.balancer_pids("nginx")))
+            steady = c.http_load("/", 100, 60)
+            self.scale(c, 3)
+            slow = c.http_load("/sleep?ms=4000", 8, 6, connections=32)
+            time.sleep(2)  # each replica has some of them in hand
+            self.scale(c, 1)
+            self.assertEqual(1, len(c.containers("web")))
+            # A client with keep-alive may meet a reload in the very moment of sending: docs/balancers.md.
+            in_hand = slow.result()
+            self.assertLessEqual(in_hand["failed"], 1, in_hand)
+            result = steady.stop()
+            self.assertLessEqual(result["failed"], max(3, result["requests"] // 200), result)
+
+    def test_nginx_and_agent_killed(self):
+        with Cluster("knginx") as c:
+            self.start(c, 2)
+            master = c.balancer_pids("nginx")
+            self.assertEqual(1, len(master), master)
+            c.agents[0].process.kill9()
+            for _ in range(20):
+                self.assertTrue(c.ask_web())  # without an agent
+            c.agents[0].process.start()
+            wait("the agent is back", lambda: c.node("host1").get("status") == "UP")
+            self.scale(c, 3)
+            self.assertEqual(master, c.balancer_pids("nginx"))
+            os.kill(master[0], signal.SIGKILL)
+            wait("another nginx runs", lambda: c.balancer_pids("nginx") not in ([], master), 10)
+            c.wait_web()
+            self.scale(c, 1)
+
+    def test_behind_an_nginx_that_never_reloads_no_request_fails(self):
+        with Cluster("fnginx") as c:
+            self.start(c, 2, edge="haproxy")
+            url = self.front(c, c.web_port)
+            c.web_port = int(url.rsplit(":", 1)[1])
+            c.wait_web()
+            steady = c.http_load("/", 200, 40)
+            for count in (4, 1, 3):
+                self.scale(c, count)
+            result = steady.stop()
+            self.assertEqual(0, result["failed"], result)
+
+
+if __name__ == "__main__":
+    main()
