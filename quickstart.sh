@@ -237,14 +237,17 @@ TEXT
 
 # ---- down -----------------------------------------------------------------------------------------------
 
-# HAProxy runs apart from the agent, so that it outlives it: ours is the one whose configuration is in our folder.
+# HAProxy runs apart from the agent, so that it outlives it, and a keeper starts it again when it ends: ours are
+# those with our folder on their command line. The keeper goes first.
 stop_haproxy() {
-  local cmdline pid
-  for cmdline in /proc/[0-9]*/cmdline; do
-    pid=${cmdline#/proc/} pid=${pid%/cmdline}
-    if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == haproxy ]] && tr '\0' '\n' <"$cmdline" 2>/dev/null | grep -q "^$state/"; then
-      kill -TERM "$pid" 2>/dev/null || true
-    fi
+  local program cmdline pid
+  for program in drover-agent haproxy; do
+    for cmdline in /proc/[0-9]*/cmdline; do
+      pid=${cmdline#/proc/} pid=${pid%/cmdline}
+      if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == "$program" ]] && tr '\0' '\n' <"$cmdline" 2>/dev/null | grep -q "^$state/"; then
+        kill -TERM "$pid" 2>/dev/null || true
+      fi
+    done
   done
 }
 

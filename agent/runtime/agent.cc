@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
+#include <filesystem>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -129,6 +130,8 @@ class Agent::Impl {
     options.bind = config_.haproxy->bind;
     options.attach_socket = config_.haproxy->socket;
     options.behind_proxy = config_.haproxy->behind_proxy;
+    std::error_code error;
+    options.keeper = std::filesystem::read_symlink("/proc/self/exe", error).string();
     options.dir =
         config_.haproxy->config_dir.empty() ? state_->path() + "/haproxy" : config_.haproxy->config_dir;
     return MakeHaproxyEdge(options);

@@ -1,6 +1,6 @@
 // The thread that drives the load balancer of this host: a round at once after every change and when a
 // request begins to wait for a replica, every second, and every 50 ms while something drains, a reload is
-// pending or a foreign balancer has no replica yet.
+// pending, or a foreign balancer has no replica yet.
 #pragma once
 
 #include <condition_variable>

@@ -276,7 +276,8 @@ class Cluster:
             with contextlib.suppress(Exception):
                 if process is not None and process.alive():
                     process.stop(5)
-        for pid in self.haproxy_pids():
+        # What keeps HAProxy running first.
+        for pid in self.keeper_pids() + self.haproxy_pids():
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
         for pid in self.balancer_pids("nginx"):
@@ -470,6 +471,25 @@ class Cluster:
 
     def haproxy_pids(self):
         return self.balancer_pids("haproxy")
+
+    def haproxy_master(self):
+        """Its pid, as its file says, while it lives; None: there is none."""
+        with contextlib.suppress(OSError, ValueError):
+            with open(os.path.join(self.agents[0].state, "haproxy", "haproxy.pid")) as f:
+                pid = int(f.read())
+            return pid if pid in self.haproxy_pids() else None
+        return None
+
+    def keeper_pids(self):
+        return [pid for pid in self.balancer_pids("drover-agent") if self.command_line(pid).split(b"\0")[1:2] == [b"keep-edge"]]
+
+    @staticmethod
+    def command_line(pid):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                return f.read()
+        except OSError:
+            return b""
 
     def balancer_pids(self, program):
         """Ours: those whose command line names our folder."""

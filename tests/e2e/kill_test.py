@@ -74,6 +74,29 @@ class KillTest(E2eTest):
             self.assertEqual(0, self.converged(c)["repeated"])
             self.assertEqual(0, again.result()["failed"], again.now())
 
+    def test_haproxy_while_no_agent_lives(self):
+        """R6.4: back within 2 s, with the right backends, also when only its master was killed."""
+        with Cluster("kkeep") as c:
+            c.start(redis=False)
+            c.up({"web": c.web(minimum=1, maximum=2)})
+            c.drover("scale", f"{c.stack}/web=2", "--forever")
+            c.wait_service("web", ready=2)
+            c.wait_web()
+            wait("it has a keeper", lambda: len(c.keeper_pids()) == 1)
+            c.agents[0].process.kill9()
+            for master_alone in (True, False):
+                master = c.haproxy_master()
+                run("kill", "-KILL", *([master] if master_alone else c.haproxy_pids()))
+                wait("another master runs", lambda: c.haproxy_master() not in (None, master), 2, 0.02)
+                wait("it answers", c.ask_web, 2, 0.02)
+            c.agents[0].process.start()
+            c.wait_service("web", ready=2)
+            load = c.http_load("/", 50, 3)
+            c.drover("scale", f"{c.stack}/web=1", "--forever")
+            c.wait_service("web", 30, ready=1, draining=0)
+            self.assertEqual(0, load.result()["failed"], load.now())
+            self.assertEqual(1, len(c.keeper_pids()))
+
     def test_replica(self):
         with Cluster("kreplica") as c:
             self.begin(c)

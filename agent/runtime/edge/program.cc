@@ -7,10 +7,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "absl/strings/match.h"
@@ -119,6 +121,26 @@ std::optional<int> LivePid(const std::string& pid_file, const std::string& mark)
   // Pids are used again: it is ours only while its command line has `mark`.
   const absl::StatusOr<std::string> command = ReadWholeFile(absl::StrCat("/proc/", pid, "/cmdline"));
   return command.ok() && absl::StrContains(*command, mark) ? std::optional<int>(pid) : std::nullopt;
+}
+
+std::vector<int> ProcessesWith(const std::string& argument) {
+  std::vector<int> pids;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", error)) {
+    int pid = 0;
+    if (!absl::SimpleAtoi(entry.path().filename().string(), &pid)) {
+      continue;
+    }
+    const absl::StatusOr<std::string> command = ReadWholeFile(absl::StrCat("/proc/", pid, "/cmdline"));
+    const std::vector<absl::string_view> words =
+        command.ok() ? std::vector<absl::string_view>(absl::StrSplit(*command, '\0'))
+                     : std::vector<absl::string_view>();
+    if (std::find(words.begin(), words.end(), argument) != words.end()) {
+      pids.push_back(pid);
+    }
+  }
+  std::sort(pids.begin(), pids.end());
+  return pids;
 }
 
 }  // namespace drover::agent

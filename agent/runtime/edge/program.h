@@ -27,6 +27,9 @@ absl::StatusOr<RunResult> RunProgram(const std::vector<std::string>& argv, const
 // Moves `master` and its children to the group `name` beside the units.
 void LeaveUnitCgroup(int master, const std::string& name);
 
+// Processes with `argument` among the words of their command line, ascending.
+std::vector<int> ProcessesWith(const std::string& argument);
+
 // The pid in `pid_file` while a process has it whose command line names `mark`.
 std::optional<int> LivePid(const std::string& pid_file, const std::string& mark);
 

@@ -27,7 +27,7 @@ constexpr auto kMasterLimit = std::chrono::milliseconds(300);  // leaves time fo
 constexpr Duration kReloadPause = absl::Seconds(5);
 constexpr Duration kHeldPatience = absl::Seconds(30);
 constexpr Duration kSilencePatience = absl::Milliseconds(1500);
-constexpr Duration kFileInterval = absl::Seconds(1);
+constexpr Duration kFileInterval = absl::Milliseconds(200);
 constexpr char kAttachNeeds[] = "a foreign HAProxy: set edge.haproxy.socket in the agent's configuration";
 
 uint64_t InstanceOf(const ProcessInfo& info) {
@@ -205,7 +205,7 @@ absl::StatusOr<RuntimeSession> ManagedHaproxy::TryReload(Round& round, RuntimeSe
   return fresh.ok() ? std::move(fresh) : std::move(session);
 }
 
-void ManagedHaproxy::KeepFileCurrent(const Round& round) {
+bool ManagedHaproxy::KeepFileCurrent(const Round& round) {
   if (round.in_force && (!in_force_ || in_force_->identity != round.identity)) {
     in_force_ = InForce{.sets = {}, .rendered = round.sets, .identity = round.identity};
     in_force_->sets.reserve(round.sets.size());
@@ -213,8 +213,8 @@ void ManagedHaproxy::KeepFileCurrent(const Round& round) {
       set.set = &in_force_->sets.emplace_back(*set.set);
     }
   }
-  if (!in_force_ || (written_at_ && round.now - *written_at_ < kFileInterval)) {
-    return;
+  if (!in_force_) {
+    return true;
   }
   // While a new structure is refused, the old one goes on with the addresses of now.
   for (size_t i = 0; i < in_force_->rendered.size(); ++i) {
@@ -225,10 +225,16 @@ void ManagedHaproxy::KeepFileCurrent(const Round& round) {
     }
   }
   const std::string config = Render(in_force_->rendered, in_force_->identity);
-  if (config != written_ && WriteFileAtomically(paths_.config, config).ok()) {
-    written_ = config;
-    written_at_ = round.now;
+  if (config == written_) {
+    return true;
   }
+  if ((written_at_ && round.now - *written_at_ < kFileInterval) ||
+      !WriteFileAtomically(paths_.config, config).ok()) {
+    return false;
+  }
+  written_ = config;
+  written_at_ = round.now;
+  return true;
 }
 
 OldLoad ManagedHaproxy::ReadOld(const Round& round) {
@@ -270,6 +276,7 @@ EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& s
   }
   state.reachable = true;
   state.instance = InstanceOf(info);
+  const absl::Status kept = options_.keeper.empty() ? absl::OkStatus() : process_.EnsureKept(options_.keeper);
 
   const OldLoad old = ReadOld(round);
   for (const RenderedSet& set : round.sets) {
@@ -294,8 +301,8 @@ EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& s
     }
     state.sets.push_back(std::move(driven->state));
   }
-  KeepFileCurrent(round);
-  state.error = reload_fault_;
+  state.pending = !KeepFileCurrent(round);
+  state.error = kept.ok() ? reload_fault_ : std::string(kept.message());
   return state;
 }
 

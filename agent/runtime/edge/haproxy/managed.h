@@ -53,7 +53,8 @@ class ManagedHaproxy {
   absl::StatusOr<RuntimeSession> TryReload(Round& round, RuntimeSession session, ProcessInfo& info);
   bool WaitsForHeld(const Round& round, RuntimeSession& session);
   absl::StatusOr<RuntimeSession> EnsureRunning(Round& round, ProcessInfo& info);
-  void KeepFileCurrent(const Round& round);
+  // False: it is behind, look again soon.
+  bool KeepFileCurrent(const Round& round);
   // What workers of before a reload still have, where there may be some.
   OldLoad ReadOld(const Round& round);
 

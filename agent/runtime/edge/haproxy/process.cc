@@ -1,7 +1,11 @@
 #include "agent/runtime/edge/haproxy/process.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -9,11 +13,34 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "agent/runtime/edge/keeper.h"
 #include "agent/runtime/edge/wanted_file.h"
 #include "common/status.h"
 
 namespace drover::agent {
 namespace {
+
+constexpr char kCgroup[] = "drover-haproxy";
+
+class StartLock {
+ public:
+  explicit StartLock(const std::string& path) : fd_(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+    while (fd_ >= 0 && flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+
+  ~StartLock() {
+    if (fd_ >= 0) {
+      close(fd_);
+    }
+  }
+
+  StartLock(const StartLock&) = delete;
+  StartLock& operator=(const StartLock&) = delete;
+
+ private:
+  int fd_;
+};
 
 // The lines of HAProxy's output that say what is wrong.
 std::string Alerts(const std::string& output) {
@@ -44,15 +71,42 @@ absl::Status HaproxyProcess::Check(const std::string& config) const {
 }
 
 absl::Status HaproxyProcess::Start() const {
-  ASSIGN_OR_RETURN(const RunResult result,
-                   RunProgram({program_, "-W", "-D", "-f", paths_.config, "-p", paths_.pid, "-S",
-                               absl::StrCat(paths_.master_socket, ",mode,600")},
-                              paths_.output, absl::Seconds(5)));
+  const StartLock lock(paths_.start_lock);  // an agent and a keeper may both see that it has ended
+  if (MasterPid()) {
+    return absl::OkStatus();
+  }
+  std::vector<std::string> argv = {
+      program_,   "-W",          "-D",
+      "-f",       paths_.config, "-p",
+      paths_.pid, "-S",          absl::StrCat(paths_.master_socket, ",mode,600")};
+  if (const std::vector<int> left = ProcessesWith(paths_.config); !left.empty()) {
+    argv.push_back("-sf");
+    for (const int pid : left) {
+      argv.push_back(absl::StrCat(pid));
+    }
+  }
+  ASSIGN_OR_RETURN(const RunResult result, RunProgram(argv, paths_.output, absl::Seconds(5)));
   if (result.exit_code != 0) {
     return absl::FailedPreconditionError(absl::StrCat("HAProxy does not start: ", Alerts(result.output)));
   }
   if (const std::optional<int> pid = MasterPid()) {
-    LeaveUnitCgroup(*pid, "drover-haproxy");
+    LeaveUnitCgroup(*pid, kCgroup);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HaproxyProcess::EnsureKept(const std::string& agent) const {
+  if (LivePid(paths_.keeper_pid, paths_.dir)) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const RunResult result, RunProgram({agent, "keep-edge", "haproxy", program_, paths_.dir},
+                                                      paths_.keeper_output, absl::Seconds(2)));
+  if (result.exit_code != 0) {
+    return absl::InternalError(
+        absl::StrCat("nobody keeps HAProxy running without the agent: ", result.output));
+  }
+  if (const std::optional<int> pid = LivePid(paths_.keeper_pid, paths_.dir)) {
+    LeaveUnitCgroup(*pid, kCgroup);
   }
   return absl::OkStatus();
 }
@@ -66,5 +120,15 @@ absl::Status HaproxyProcess::Reload() const {
 }
 
 std::optional<int> HaproxyProcess::MasterPid() const { return LivePid(paths_.pid, paths_.config); }
+
+int KeepHaproxy(const std::string& program, const std::string& dir) {
+  const HaproxyPaths paths(dir);
+  const HaproxyProcess process(program, paths);
+  return KeepInBackground({.lock = paths.keeper_lock,
+                           .pid_file = paths.keeper_pid,
+                           .config = paths.config,
+                           .pid = [&process] { return process.MasterPid(); },
+                           .start = [&process] { return process.Start(); }});
+}
 
 }  // namespace drover::agent

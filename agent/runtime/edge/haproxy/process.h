@@ -11,18 +11,24 @@
 namespace drover::agent {
 
 struct HaproxyPaths {
-  explicit HaproxyPaths(const std::string& dir)
-      : config(dir + "/haproxy.cfg"),
+  explicit HaproxyPaths(const std::string& folder)
+      : dir(folder),
+        config(dir + "/haproxy.cfg"),
         checked(dir + "/haproxy.cfg.check"),
         wanted(dir + "/wanted.pb"),
         hold_script(dir + "/hold.lua"),
         held_socket(dir + "/held.sock"),
+        start_lock(dir + "/start.lock"),
+        keeper_lock(dir + "/keeper.lock"),
+        keeper_pid(dir + "/keeper.pid"),
+        keeper_output(dir + "/keeper.out"),
         stats_socket(dir + "/stats.sock"),
         master_socket(dir + "/master.sock"),
         pid(dir + "/haproxy.pid"),
         output(dir + "/haproxy.out") {}
 
-  std::string config, checked, wanted, hold_script, held_socket, stats_socket, master_socket, pid, output;
+  std::string dir, config, checked, wanted, hold_script, held_socket, start_lock, keeper_lock, keeper_pid,
+      keeper_output, stats_socket, master_socket, pid, output;
 };
 
 class HaproxyProcess {
@@ -31,8 +37,11 @@ class HaproxyProcess {
 
   // FailedPrecondition with HAProxy's own words when it refuses `config`.
   absl::Status Check(const std::string& config) const;
-  // Starts with the file as it is. The process is up and listening when this returns OK.
+  // Starts with the file as it is. The process is up and listening when this returns OK, which it also does
+  // when it was already. Workers whose master was killed are told to finish what they have.
   absl::Status Start() const;
+  // Sees to it that `agent` (its own program) keeps HAProxy running, also when no agent lives.
+  absl::Status EnsureKept(const std::string& agent) const;
   // Asks the running master to take over the file; the old worker finishes its requests.
   absl::Status Reload() const;
   // The master's pid while it lives.
@@ -42,5 +51,8 @@ class HaproxyProcess {
   std::string program_;
   HaproxyPaths paths_;
 };
+
+// What `drover-agent keep-edge haproxy PROGRAM DIR` does; the exit code.
+int KeepHaproxy(const std::string& program, const std::string& dir);
 
 }  // namespace drover::agent

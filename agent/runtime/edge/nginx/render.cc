@@ -238,7 +238,9 @@ std::string WhyNotForNginx(const EdgeListener& listener) {
 std::string UnmetByNginx(const EdgeSet& set) {
   std::string out;
   if (set.hold > absl::ZeroDuration()) {
-    out = "nginx holds no requests: while there is no replica it answers 503 with Retry-After";
+    out =
+        "nginx holds no requests: while there is no replica it answers 503 with Retry-After, and nothing "
+        "tells that one came";
   }
   if (set.maxconn > 0) {
     absl::StrAppend(&out, out.empty() ? "" : "; ",
