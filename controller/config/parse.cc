@@ -134,7 +134,9 @@ std::vector<std::string> KnownKeys() {
           "tls",
           "tls.ca",
           "tls.cert",
-          "tls.key"};
+          "tls.key",
+          "xds.listen",
+          "xds.remember"};
 }
 
 Config Parse(const std::string& text, const std::string& file) {

@@ -170,8 +170,9 @@ void CheckTls(Checker& checker, Config& config) {
     config.tls = tls;
     return;
   }
-  for (const auto& [key, listen] :
-       {std::pair{"grpc.listen", &config.grpc_listen}, {"http.listen", &config.http_listen}}) {
+  for (const auto& [key, listen] : {std::pair{"grpc.listen", &config.grpc_listen},
+                                    {"http.listen", &config.http_listen},
+                                    {"xds.listen", &config.xds_listen}}) {
     const auto address = ParseAddress(*listen);
     if (!address.ok() || IsLoopback(address->host)) {
       continue;
@@ -221,11 +222,13 @@ absl::StatusOr<Config> Validate(const raw::Config& raw) {
   }
   checker.Listen("grpc.listen", config.grpc_listen);
   checker.Listen("http.listen", config.http_listen);
+  checker.Listen("xds.listen", config.xds_listen);
   CheckTls(checker, config);
   checker.OneOf("log.level", {"debug", "info", "warning", "error"}, config.log_level);
   std::string format = "text";
   checker.OneOf("log.format", {"text", "json"}, format);
   config.log_json = format == "json";
+  checker.Time("xds.remember", absl::Seconds(1), absl::Hours(24), config.xds_remember);
   checker.Count("events_kept", 100, 1'000'000, config.events_kept);
   checker.Size("history.max_bytes", config.history.max_bytes);
   checker.Time("history.full_for", absl::Minutes(1), absl::Hours(24 * 365), config.history.full_for);
