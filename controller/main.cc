@@ -19,6 +19,7 @@
 #include "controller/runtime/agent_server.h"
 #include "controller/runtime/history/file_history.h"
 #include "controller/runtime/http/http_server.h"
+#include "controller/runtime/http/webhook.h"
 #include "controller/runtime/logger.h"
 #include "controller/runtime/loop.h"
 #include "controller/runtime/secret_contents.h"
@@ -106,6 +107,20 @@ XdsServer::Options ToXdsOptions(const Config& config, Loop* loop) {
   return options;
 }
 
+std::vector<std::unique_ptr<Webhook>> StartWebhooks(const Config& config, Loop* loop) {
+  std::vector<std::unique_ptr<Webhook>> webhooks;
+  for (const Config::Webhook& one : config.webhooks) {
+    Webhook::Options options;
+    options.name = one.name;
+    options.url = one.url;
+    options.secret_file = one.secret_file;
+    options.wait_view = [loop](const View* than, Duration timeout) { return loop->WaitView(than, timeout); };
+    options.post = [loop](Event event) { loop->Post(std::move(event)); };
+    webhooks.push_back(std::make_unique<Webhook>(std::move(options)));
+  }
+  return webhooks;
+}
+
 absl::Status Run(const Config& config, const sigset_t& stop_signals) {
   RaiseFileLimit();
   SqliteStore sqlite(config.state_dir);
@@ -152,6 +167,7 @@ absl::Status Run(const Config& config, const sigset_t& stop_signals) {
   RETURN_IF_ERROR(http.Start());
   RETURN_IF_ERROR(agents->Listen());
   ASSIGN_OR_RETURN(const std::unique_ptr<XdsServer> xds, XdsServer::Start(ToXdsOptions(config, &loop)));
+  const std::vector<std::unique_ptr<Webhook>> webhooks = StartWebhooks(config, &loop);
   Log(LogLevel::kInfo, "ready for callers", {{"port", absl::StrCat(http.port())}});
   Log(LogLevel::kInfo, "ready for agents", {{"port", absl::StrCat(agents->port())}});
   Log(LogLevel::kInfo, "ready for xDS", {{"port", absl::StrCat(xds->port())}});

@@ -39,6 +39,14 @@ struct Config {
     Duration keep = absl::Hours(7 * 24);
   };
 
+  // A balancer that is told its backends by POST.
+  struct Webhook {
+    std::string name;  // as `pull` in x-edge has it
+    std::string url;
+    std::string secret_file;  // its content signs what is sent
+  };
+
+  std::vector<Webhook> webhooks;
   History history;
   CoreOptions core;
 };

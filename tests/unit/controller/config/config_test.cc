@@ -53,6 +53,22 @@ TEST(ConfigTest, ExampleFileIsTheDefaultsWithEveryKey) {
   EXPECT_EQ(example->core.assumed_memory, defaults->core.assumed_memory);
 }
 
+TEST(ConfigTest, WebhooksAreAList) {
+  const auto config = FromYaml(
+      "webhooks:\n- {name: a, url: 'https://lb.example/x', secret_file: /dev/null}\n"
+      "- {name: b, url: 'http://127.0.0.1:80', secret_file: /dev/null}\n");
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_EQ(config->webhooks.size(), 2U);
+  EXPECT_EQ(config->webhooks[0].name, "a");
+  EXPECT_EQ(config->webhooks[1].url, "http://127.0.0.1:80");
+  EXPECT_THAT(
+      FaultsOf("webhooks: [{name: a, url: ftp://x, secret_file: /none}, {name: a, uri: x}]\n"),
+      AllOf(HasSubstr("webhooks.0.url: \"ftp://x\" must begin"), HasSubstr("webhooks.0.secret_file: /none: "),
+            HasSubstr("webhooks.1.uri: unknown key; did you mean \"url\"?"),
+            HasSubstr("webhooks.1.name: \"a\" is taken"), HasSubstr("webhooks.1.url: is missing")));
+  EXPECT_THAT(FaultsOf("webhooks: {name: a}\n"), HasSubstr("webhooks: must be a list"));
+}
+
 TEST(ConfigTest, R12_HowMuchHistoryIsKept) {
   const auto config = FromYaml("history: {max_bytes: 64M, full_for: 2h, keep: 48h}\n");
   ASSERT_TRUE(config.ok()) << config.status();
