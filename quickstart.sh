@@ -90,6 +90,7 @@ write_configs() {
 state_dir: $state/controller
 grpc: {listen: 127.0.0.1:$grpc_port}
 http: {listen: 127.0.0.1:$http_port}
+xds: {listen: "127.0.0.1:0"}
 YAML
   cat >"$state/agent.yaml" <<YAML
 controllers: [127.0.0.1:$grpc_port]

@@ -253,7 +253,9 @@ void CheckBalancerSignals(const ServiceRead& s, Reading& r) {
                !absl::StartsWith(port.host_ip(), "127.");
       });
   const bool by_balancer = std::any_of(autoscale.signals().begin(), autoscale.signals().end(), IsOfBalancer);
-  if (by_balancer && !published && s.spec.edges().empty()) {
+  // Nobody who pulls tells how many requests there are.
+  const auto pulled = [](const v1::EdgeRoute& edge) { return !edge.pull().empty(); };
+  if (by_balancer && !published && std::all_of(s.spec.edges().begin(), s.spec.edges().end(), pulled)) {
     r.faults.Add(s.At("x-autoscale"),
                  absl::StrCat("a signal of ", s.spec.name(),
                               " is measured by the load balancer, which does not lead to it; publish a port, "
@@ -266,7 +268,7 @@ void CheckBalancerSignals(const ServiceRead& s, Reading& r) {
                               s.spec.name(), "; publish a port, `ports: [\"8080:80\"]`, or remove hold"));
   }
   const auto promised = [](const v1::SignalSpec& signal) { return signal.has_latency(); };
-  const auto limited = [](const v1::EdgeRoute& edge) { return edge.maxconn() > 0; };
+  const auto limited = [](const v1::EdgeRoute& edge) { return edge.maxconn() > 0 || !edge.pull().empty(); };
   if (std::any_of(autoscale.signals().begin(), autoscale.signals().end(), promised) &&
       !std::all_of(s.spec.edges().begin(), s.spec.edges().end(), limited)) {
     r.faults.Add(
@@ -289,8 +291,7 @@ void CheckListeners(const std::vector<ServiceRead>& services, Reading& r) {
   auto take = [&](const std::string& listener, const std::string& service, const Mark& mark) {
     auto [it, fresh] = taken.emplace(listener, service);
     if (!fresh && it->second != service) {
-      r.faults.Add(mark,
-                   absl::StrCat(listener, " is also published by ", it->second, "; choose another port"));
+      r.faults.Add(mark, absl::StrCat(listener, " is also published by ", it->second, "; choose another"));
     }
   };
   for (const ServiceRead& s : services) {
@@ -304,6 +305,9 @@ void CheckListeners(const std::vector<ServiceRead>& services, Reading& r) {
       if (edge.listen() != 0) {
         const std::string host = edge.host().empty() ? "" : absl::StrCat(" for ", edge.host());
         take(absl::StrCat("port ", edge.listen(), host, edge.path()), s.spec.name(), s.At("x-edge"));
+      }
+      if (!edge.pull().empty() && !(edge.host().empty() && edge.path().empty())) {
+        take(absl::StrCat(edge.host(), edge.path(), " at ", edge.pull()), s.spec.name(), s.At("x-edge"));
       }
     }
   }

@@ -11,6 +11,42 @@ uint32_t ReadPort(const Node& node, Reading& r) {
   return static_cast<uint32_t>(ReadInt(node, 1, 65535, r.faults).value_or(0));
 }
 
+void ReadDelay(const Node& node, v1::EdgeRoute* edge, Reading& r) {
+  const auto value = ReadDuration(node, r.faults);
+  if (value && *value < absl::ZeroDuration()) {
+    r.faults.Add(node.mark, "delay must be 0 or more; write for example 5s");
+  } else if (value) {
+    *edge->mutable_delay() = ToProto(*value);
+  }
+}
+
+// What goes with `pull`, and what only with it.
+void CheckPull(const Node& item, const v1::EdgeRoute& edge, Reading& r) {
+  if (edge.pull().empty()) {
+    if (const Node* pull = item.Find("pull")) {
+      r.faults.Add(pull->mark, "pull is empty; write the name of the consumer");
+    } else if (const Node* delay = item.Find("delay")) {
+      r.faults.Add(delay->mark, "delay is for who pulls; write `pull: NAME`, or leave delay out");
+    }
+    return;
+  }
+  if (edge.pull() == "xds") {
+    for (const char* key : {"host", "path", "on"}) {
+      if (const Node* value = item.Find(key)) {
+        r.faults.Add(value->mark, absl::StrCat(key,
+                                               " has no meaning for xds, whose clients ask for "
+                                               "STACK/SERVICE; leave it out"));
+      }
+    }
+  }
+  for (const char* key : {"tls", "maxconn"}) {
+    if (const Node* value = item.Find(key)) {
+      r.faults.Add(value->mark,
+                   absl::StrCat(key, " is not passed on to who pulls; set it there and leave it out here"));
+    }
+  }
+}
+
 void ReadEdge(const Node& item, ServiceRead& s, Reading& r) {
   v1::EdgeRoute* edge = s.spec.add_edges();
   s.edge_marks.push_back(item.mark);
@@ -32,19 +68,23 @@ void ReadEdge(const Node& item, ServiceRead& s, Reading& r) {
             }},
            TextsKey("on", r, edge->mutable_on()),
            TextKey("attach", r, edge->mutable_attach()),
+           TextKey("pull", r, edge->mutable_pull()),
+           {"delay", [&](const Entry& e) { ReadDelay(e.value, edge, r); }},
            {"target", [&](const Entry& e) { edge->set_target(ReadPort(e.value, r)); }}},
           r.faults);
   if (!item.is_map()) {
     return;
   }
-  const bool listens = item.Find("listen") != nullptr;
-  const bool attaches = item.Find("attach") != nullptr;
-  if (listens == attaches) {
+  const int ways =
+      (item.Find("listen") != nullptr) + (item.Find("attach") != nullptr) + (item.Find("pull") != nullptr);
+  if (ways > 1) {
+    r.faults.Add(item.mark, "an edge listens, is attached to, or is for who pulls; write an entry for each");
+  } else if (ways == 0) {
     r.faults.Add(item.mark,
-                 listens
-                     ? "an edge listens or is attached to, not both; write two entries"
-                     : "the edge has neither a port nor a backend; write `listen: 443` or `attach: NAME`");
+                 "the edge has no port, no backend and nobody who pulls; write `listen: 443`, `attach: NAME` "
+                 "or `pull: NAME`");
   }
+  CheckPull(item, *edge, r);
 }
 
 // "/path", ":8080/path" or "8080/path".

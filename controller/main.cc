@@ -19,10 +19,12 @@
 #include "controller/runtime/agent_server.h"
 #include "controller/runtime/history/file_history.h"
 #include "controller/runtime/http/http_server.h"
+#include "controller/runtime/http/webhook.h"
 #include "controller/runtime/logger.h"
 #include "controller/runtime/loop.h"
 #include "controller/runtime/secret_contents.h"
 #include "controller/runtime/sqlite_store.h"
+#include "controller/runtime/xds/xds_server.h"
 
 namespace drover::controller {
 namespace {
@@ -92,6 +94,33 @@ HttpServer::Options ToHttpOptions(const Config& config, HistoryLog* history) {
   return options;
 }
 
+// As HTTP: on loopback clients need no certificate.
+XdsServer::Options ToXdsOptions(const Config& config, Loop* loop) {
+  XdsServer::Options options;
+  options.listen = config.xds_listen;
+  options.remembered = config.xds_remember;
+  if (!IsLoopback(ParseAddress(config.xds_listen)->host)) {
+    options.tls = ToTlsFiles(config);
+  }
+  options.wait_view = [loop](const View* than, Duration timeout) { return loop->WaitView(than, timeout); };
+  options.post = [loop](Event event) { loop->Post(std::move(event)); };
+  return options;
+}
+
+std::vector<std::unique_ptr<Webhook>> StartWebhooks(const Config& config, Loop* loop) {
+  std::vector<std::unique_ptr<Webhook>> webhooks;
+  for (const Config::Webhook& one : config.webhooks) {
+    Webhook::Options options;
+    options.name = one.name;
+    options.url = one.url;
+    options.secret_file = one.secret_file;
+    options.wait_view = [loop](const View* than, Duration timeout) { return loop->WaitView(than, timeout); };
+    options.post = [loop](Event event) { loop->Post(std::move(event)); };
+    webhooks.push_back(std::make_unique<Webhook>(std::move(options)));
+  }
+  return webhooks;
+}
+
 absl::Status Run(const Config& config, const sigset_t& stop_signals) {
   RaiseFileLimit();
   SqliteStore sqlite(config.state_dir);
@@ -137,16 +166,21 @@ absl::Status Run(const Config& config, const sigset_t& stop_signals) {
   HttpServer http(ToHttpOptions(config, &history), &loop, agents.get());
   RETURN_IF_ERROR(http.Start());
   RETURN_IF_ERROR(agents->Listen());
+  ASSIGN_OR_RETURN(const std::unique_ptr<XdsServer> xds, XdsServer::Start(ToXdsOptions(config, &loop)));
+  const std::vector<std::unique_ptr<Webhook>> webhooks = StartWebhooks(config, &loop);
   Log(LogLevel::kInfo, "ready for callers", {{"port", absl::StrCat(http.port())}});
   Log(LogLevel::kInfo, "ready for agents", {{"port", absl::StrCat(agents->port())}});
+  Log(LogLevel::kInfo, "ready for xDS", {{"port", absl::StrCat(xds->port())}});
 
   int signal = 0;
   sigwait(&stop_signals, &signal);
   Log(LogLevel::kInfo, "stopping", {{"signal", strsignal(signal)}});
-  // Both wait a moment for what is under way; together, so that the whole takes no longer.
+  // Each waits a moment for what is under way; together, so that the whole takes no longer.
   std::thread stop_http([&http] { http.Stop(); });
+  std::thread stop_xds([&xds] { xds->Stop(); });
   agents->Stop();
   stop_http.join();
+  stop_xds.join();
   return absl::OkStatus();
 }
 
@@ -167,7 +201,7 @@ int Main(const Flags& flags) {
   SetUpLog(ToLogLevel(config->log_level), config->log_json);
   if (config->plain_beyond_loopback) {
     Log(LogLevel::kWarning, "tls is off beyond loopback: whoever reaches the ports can run containers",
-        {{"grpc", config->grpc_listen}, {"http", config->http_listen}});
+        {{"grpc", config->grpc_listen}, {"http", config->http_listen}, {"xds", config->xds_listen}});
   }
   const sigset_t stop_signals = BlockStopSignals();
   if (const absl::Status status = Run(*config, stop_signals); !status.ok()) {
@@ -199,6 +233,7 @@ int main(int argc, char** argv) {
   add_override("--state-dir", "state_dir", "directory of the state, above the file's state_dir");
   add_override("--grpc-listen", "grpc.listen", "ADDRESS:PORT for agents");
   add_override("--http-listen", "http.listen", "ADDRESS:PORT for the API");
+  add_override("--xds-listen", "xds.listen", "ADDRESS:PORT for xDS clients");
   CLI11_PARSE(app, argc, argv);
   return drover::controller::Main(flags);
 }

@@ -208,7 +208,8 @@ int Dev(const Session& session, const DevFlags& flags) {
   absl::Status status =
       controller.Start({io.program_dir + "/drover-controller", "--state-dir", state + "/controller",
                         "--grpc-listen", absl::StrCat("127.0.0.1:", flags.grpc_port), "--http-listen",
-                        absl::StrCat("127.0.0.1:", flags.http_port)});
+                        absl::StrCat("127.0.0.1:", flags.http_port), "--xds-listen",
+                        flags.http_port == 7401 ? "127.0.0.1:7402" : "127.0.0.1:0"});
   if (status.ok()) {
     status = agent.Start({io.program_dir + "/drover-agent", "--config", config});
   }

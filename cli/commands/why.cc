@@ -21,6 +21,21 @@ void PrintHead(const Session& session, const v1::Service& service) {
                 << (service.reservation_assumed() ? " (assumed)" : "") << "\n";
 }
 
+void PrintConsumers(const Session& session, const v1::Service& service) {
+  for (const v1::Consumer& consumer : service.consumers()) {
+    session.out() << "pulled by " << consumer.name() << ": ";
+    if (consumer.has_confirmed_at()) {
+      session.out() << "confirmed backends " << consumer.confirmed() << " of " << consumer.revision()
+                    << " at "
+                    << absl::FormatTime("%Y-%m-%d %H:%M:%S", FromProto(consumer.confirmed_at()),
+                                        absl::LocalTimeZone())
+                    << "\n";
+    } else {
+      session.out() << "has confirmed nothing since the controller's start\n";
+    }
+  }
+}
+
 void PrintChoices(const Session& session, const v1::Decision& decision) {
   for (const v1::Choice& choice : decision.choices()) {
     session.out() << "  " << choice.action() << " " << choice.replica_id()
@@ -98,6 +113,7 @@ void PrintWhy(const Session& session, const v1::WhyResponse& why) {
     PrintPastHead(session, why);
   } else {
     PrintHead(session, why.service());
+    PrintConsumers(session, why.service());
   }
   if (why.has_decision()) {
     PrintDecision(session, why.decision());

@@ -25,6 +25,8 @@ struct Config {
   std::string state_dir = "/var/lib/drover";
   std::string grpc_listen = "127.0.0.1:7400";
   std::string http_listen = "127.0.0.1:7401";
+  std::string xds_listen = "127.0.0.1:7402";
+  Duration xds_remember = absl::Seconds(60);
   std::optional<Tls> tls;              // absent: plain
   bool plain_beyond_loopback = false;  // `tls: off` is written and an address is reachable from outside
   std::string log_level = "info";      // debug, info, warning, error
@@ -37,6 +39,14 @@ struct Config {
     Duration keep = absl::Hours(7 * 24);
   };
 
+  // A balancer that is told its backends by POST.
+  struct Webhook {
+    std::string name;  // as `pull` in x-edge has it
+    std::string url;
+    std::string secret_file;  // its content signs what is sent
+  };
+
+  std::vector<Webhook> webhooks;
   History history;
   CoreOptions core;
 };

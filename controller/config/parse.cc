@@ -11,6 +11,9 @@
 namespace drover::controller::raw {
 namespace {
 
+// Below a key that has a list: any of its items.
+constexpr char kItem[] = "[]";
+
 // What may stand below a key; empty: a scalar.
 std::set<std::string> ChildrenOf(const std::string& path) {
   std::set<std::string> out;
@@ -59,15 +62,25 @@ class Reader {
  public:
   explicit Reader(const std::string& file) : file_(file) {}
 
-  void Read(const YAML::Node& node, const std::string& path) {
-    const std::set<std::string> children = ChildrenOf(path);
-    if (node.IsMap() && !children.empty()) {
-      return ReadMap(node, path, children);
+  // `kind` is `path` as KnownKeys has it: with [] in place of an item's number.
+  void Read(const YAML::Node& node, const std::string& path, const std::string& kind) {
+    const std::set<std::string> children = ChildrenOf(kind);
+    const bool list = children.contains(kItem);
+    if (node.IsMap() && !children.empty() && !list) {
+      return ReadMap(node, path, kind, children);
+    }
+    if (node.IsSequence() && list) {
+      for (size_t i = 0; i < node.size(); ++i) {
+        Read(node[i], absl::StrCat(path, ".", i), absl::StrCat(kind, ".", kItem));
+      }
+      return;
     }
     const std::string place = PlaceOf(node.Mark());
-    if (node.IsScalar() && IsScalarKey(path)) {
+    if (list) {
+      Fault(place, path, "must be a list");
+    } else if (node.IsScalar() && IsScalarKey(kind)) {
       config_.values[path] = {node.Scalar(), place};
-    } else if (IsScalarKey(path)) {
+    } else if (IsScalarKey(kind)) {
       Fault(place, path, "must be a single value");
     } else if (path.empty()) {
       Fault(place, "", absl::StrCat("must be a map with ", absl::StrJoin(children, ", ")));
@@ -88,7 +101,8 @@ class Reader {
   Config Take() { return std::move(config_); }
 
  private:
-  void ReadMap(const YAML::Node& node, const std::string& path, const std::set<std::string>& children) {
+  void ReadMap(const YAML::Node& node, const std::string& path, const std::string& kind,
+               const std::set<std::string>& children) {
     std::set<std::string> seen;
     for (const auto& entry : node) {
       const std::string place = PlaceOf(entry.first.Mark());
@@ -103,7 +117,7 @@ class Reader {
       } else if (!seen.insert(key).second) {
         Fault(place, below, "is given twice; keep one of them");
       } else {
-        Read(entry.second, below);
+        Read(entry.second, below, kind.empty() ? key : absl::StrCat(kind, ".", key));
       }
     }
   }
@@ -134,7 +148,12 @@ std::vector<std::string> KnownKeys() {
           "tls",
           "tls.ca",
           "tls.cert",
-          "tls.key"};
+          "tls.key",
+          "webhooks.[].name",
+          "webhooks.[].secret_file",
+          "webhooks.[].url",
+          "xds.listen",
+          "xds.remember"};
 }
 
 Config Parse(const std::string& text, const std::string& file) {
@@ -142,7 +161,7 @@ Config Parse(const std::string& text, const std::string& file) {
   try {
     const YAML::Node root = YAML::Load(text);
     if (!root.IsNull()) {
-      reader.Read(root, "");
+      reader.Read(root, "", "");
     }
   } catch (const YAML::Exception& e) {
     reader.Fault(reader.PlaceOf(e.mark), "", absl::StrCat("is not YAML: ", e.msg));

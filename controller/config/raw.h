@@ -17,7 +17,7 @@ struct Value {
 };
 
 struct Config {
-  std::map<std::string, Value> values;  // key path ("grpc.listen") → value
+  std::map<std::string, Value> values;  // key path ("grpc.listen", "webhooks.0.url") → value
   std::vector<std::string> faults;      // found while reading, each with its place
 };
 
@@ -25,7 +25,7 @@ struct Config {
 // that are no scalars. `file` is for messages. Never throws.
 Config Parse(const std::string& text, const std::string& file);
 
-// Every key path that exists, sorted.
+// Every key path that exists, sorted; [] stands for the number of a list's item.
 std::vector<std::string> KnownKeys();
 
 }  // namespace drover::controller::raw

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -170,8 +171,9 @@ void CheckTls(Checker& checker, Config& config) {
     config.tls = tls;
     return;
   }
-  for (const auto& [key, listen] :
-       {std::pair{"grpc.listen", &config.grpc_listen}, {"http.listen", &config.http_listen}}) {
+  for (const auto& [key, listen] : {std::pair{"grpc.listen", &config.grpc_listen},
+                                    {"http.listen", &config.http_listen},
+                                    {"xds.listen", &config.xds_listen}}) {
     const auto address = ParseAddress(*listen);
     if (!address.ok() || IsLoopback(address->host)) {
       continue;
@@ -182,6 +184,52 @@ void CheckTls(Checker& checker, Config& config) {
                                       " can be reached from other hosts; give tls: {cert, key, ca}, or write "
                                       "tls: off where the network is trusted"));
     }
+  }
+}
+
+bool IsHttpUrl(const std::string& url) {
+  for (const char* scheme : {"http://", "https://"}) {
+    if (absl::StartsWith(url, scheme) && url.size() > std::strlen(scheme) &&
+        url[std::strlen(scheme)] != '/') {
+      return true;
+    }
+  }
+  return false;
+}
+
+void CheckWebhook(const std::string& key, Checker& checker, Config& config) {
+  Config::Webhook webhook;
+  for (const auto& [name, text] :
+       {std::pair{".name", &webhook.name}, {".url", &webhook.url}, {".secret_file", &webhook.secret_file}}) {
+    if (checker.Find(key + name) == nullptr) {
+      checker.Fault(key + name, "is missing; a webhook needs name, url and secret_file");
+    }
+    checker.Text(key + name, *text);
+  }
+  if (!webhook.url.empty() && !IsHttpUrl(webhook.url)) {
+    checker.Fault(key + ".url",
+                  absl::StrCat("\"", webhook.url, "\" must begin with http:// or https:// and a host"));
+  }
+  if (!webhook.secret_file.empty() && access(webhook.secret_file.c_str(), R_OK) != 0) {
+    checker.Fault(key + ".secret_file",
+                  absl::StrCat(webhook.secret_file, ": ", strerror(errno), "; give a file that can be read"));
+  }
+  const auto same = [&](const Config::Webhook& other) { return other.name == webhook.name; };
+  if (webhook.name == "xds" || std::any_of(config.webhooks.begin(), config.webhooks.end(), same)) {
+    checker.Fault(key + ".name", absl::StrCat("\"", webhook.name, "\" is taken; choose another"));
+  }
+  config.webhooks.push_back(webhook);
+}
+
+void CheckWebhooks(const raw::Config& raw, Checker& checker, Config& config) {
+  std::set<std::string> items;  // "webhooks.0"
+  for (const auto& [key, value] : raw.values) {
+    if (absl::StartsWith(key, "webhooks.")) {
+      items.insert(key.substr(0, key.rfind('.')));
+    }
+  }
+  for (const std::string& item : items) {
+    CheckWebhook(item, checker, config);
   }
 }
 
@@ -221,11 +269,14 @@ absl::StatusOr<Config> Validate(const raw::Config& raw) {
   }
   checker.Listen("grpc.listen", config.grpc_listen);
   checker.Listen("http.listen", config.http_listen);
+  checker.Listen("xds.listen", config.xds_listen);
   CheckTls(checker, config);
+  CheckWebhooks(raw, checker, config);
   checker.OneOf("log.level", {"debug", "info", "warning", "error"}, config.log_level);
   std::string format = "text";
   checker.OneOf("log.format", {"text", "json"}, format);
   config.log_json = format == "json";
+  checker.Time("xds.remember", absl::Seconds(1), absl::Hours(24), config.xds_remember);
   checker.Count("events_kept", 100, 1'000'000, config.events_kept);
   checker.Size("history.max_bytes", config.history.max_bytes);
   checker.Time("history.full_for", absl::Minutes(1), absl::Hours(24 * 365), config.history.full_for);

@@ -100,7 +100,7 @@ void Backends::ReviewService(Service& service) {
         set.max_held = static_cast<uint32_t>(service.spec->autoscale->max_held);
       }
       for (const ListenerSpec& listener : listeners) {
-        set.http = set.http || listener.http;
+        set.http = set.http || (listener.http && listener.pull.empty());
         set.maxconn = std::max(set.maxconn, listener.maxconn);
       }
       set.listeners = std::move(listeners);
@@ -124,8 +124,13 @@ void Backends::ReviewService(Service& service) {
       set.revision = Revision(service.record.backend_revision);
     }
   }
+  const bool known = Known(model_, service);
+  if ((sets != service.sets || known != service.sets_known) && service.spec &&
+      !ConsumersOf(*service.spec).empty()) {
+    model_.ShowService(service.key);
+  }
   service.sets = std::move(sets);
-  service.sets_known = Known(model_, service);
+  service.sets_known = known;
   for (const ReplicaId id : service.replicas) {
     Replica& replica = model_.replicas.at(id);
     if (replica.state == ReplicaState::kDraining && replica.drain_revision == 0) {

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "controller/core/assign.h"
 #include "controller/core/backends.h"
+#include "controller/core/drain.h"
 #include "controller/core/foresee.h"
 #include "controller/core/liveness.h"
 #include "controller/core/model.h"
@@ -93,6 +94,8 @@ class Core::Impl {
   void Handle(const ResumeService& request) { Operate(request); }
 
   void Handle(const PushMetric& metric) { replies_.push_back(probes_.Push(metric)); }
+
+  void Handle(const ConsumerApplied& event) { NoteConsumer(model_, event); }
 
   void Handle(const HistoryBegins&) { ++model_.history_begun; }
 

@@ -33,6 +33,53 @@ std::vector<NodeId> Unconfirmed(const Model& model, const Service& service, cons
   return waiting;
 }
 
+// How long requests may still come after the confirmation; absent: no route names the consumer.
+std::optional<Duration> DelayOf(const ServiceSpec& spec, const std::string& consumer) {
+  std::optional<Duration> delay;
+  for (const ListenerSpec& listener : spec.listeners) {
+    if (listener.pull == consumer) {
+      delay = std::max(delay.value_or(absl::ZeroDuration()), listener.pull_delay);
+    }
+  }
+  return delay;
+}
+
+std::string LastWord(const Service& service, const std::string& consumer) {
+  const auto state = service.pulls.find(consumer);
+  if (state == service.pulls.end()) {
+    return absl::StrCat(consumer, " (has confirmed nothing since the controller's start)");
+  }
+  return absl::StrCat(consumer, " (last confirmed ", state->second.revision, " of ",
+                      service.record.backend_revision, " at ",
+                      absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", state->second.wall, absl::UTCTimeZone()), ")");
+}
+
+// Consumers that may still send to the replica, as text; arms the timer for those whose delay runs.
+std::vector<std::string> UnconfirmedPulls(Model& model, const Service& service, Replica& replica) {
+  std::vector<std::string> waiting;
+  if (!replica.ever_ready || !service.spec) {
+    return waiting;
+  }
+  for (const std::string& consumer : ConsumersOf(*service.spec)) {
+    const auto state = service.pulls.find(consumer);
+    if (replica.drain_revision != 0 && state != service.pulls.end() &&
+        state->second.revision >= replica.drain_revision) {
+      replica.pulled.try_emplace(consumer, state->second.at);
+    }
+    const auto pulled = replica.pulled.find(consumer);
+    if (pulled == replica.pulled.end()) {
+      waiting.push_back(LastWord(service, consumer));
+      continue;
+    }
+    const Instant due = pulled->second + *DelayOf(*service.spec, consumer);
+    if (model.now < due) {
+      model.WakeService(service.key, due);
+      waiting.push_back(absl::StrCat(consumer, " (its delay)"));
+    }
+  }
+  return waiting;
+}
+
 void GoOn(Model& model, Replica& replica, bool forced) {
   Node& node = model.nodes.at(replica.record.node);
   if (!AdmitStop(model, node, replica)) {
@@ -46,7 +93,18 @@ void GoOn(Model& model, Replica& replica, bool forced) {
 }  // namespace
 
 bool ServesListener(const ListenerSpec& listener, const std::string& name) {
-  return listener.on.empty() || std::find(listener.on.begin(), listener.on.end(), name) != listener.on.end();
+  return listener.pull.empty() && (listener.on.empty() || std::find(listener.on.begin(), listener.on.end(),
+                                                                    name) != listener.on.end());
+}
+
+std::set<std::string> ConsumersOf(const ServiceSpec& spec) {
+  std::set<std::string> consumers;
+  for (const ListenerSpec& listener : spec.listeners) {
+    if (!listener.pull.empty()) {
+      consumers.insert(listener.pull);
+    }
+  }
+  return consumers;
 }
 
 bool ServesAny(const std::vector<ListenerSpec>& listeners, const std::string& name) {
@@ -109,7 +167,8 @@ void BeginStop(Model& model, ReplicaId id, const StopOrder& order) {
 void ReviewDrain(Model& model, Service& service, Replica& replica) {
   const bool forced = replica.record.forced;
   const std::vector<NodeId> waiting = Unconfirmed(model, service, replica);
-  if (waiting.empty()) {
+  const std::vector<std::string> pulls = UnconfirmedPulls(model, service, replica);
+  if (waiting.empty() && pulls.empty()) {
     GoOn(model, replica, /*forced=*/false);
     return;
   }
@@ -131,6 +190,7 @@ void ReviewDrain(Model& model, Service& service, Replica& replica) {
     const Node& node = model.nodes.at(edge);
     names.push_back(absl::StrCat(model.NodeName(edge), node.up() ? "" : " (silent)"));
   }
+  names.insert(names.end(), pulls.begin(), pulls.end());
   service.blocked.push_back(absl::StrCat("DrainBlocked: ", Model::ContainerName(replica),
                                          " waits for the confirmation of ", absl::StrJoin(names, ", ")));
 }
@@ -180,6 +240,23 @@ void NoteEdgeRead(Model& model, Service& service, const Node& edge) {
     } else {
       reads->second = known && in_flight == 0 ? reads->second + 1 : 0;
       model.ReviewService(service.key);
+    }
+  }
+}
+
+void NoteConsumer(Model& model, const ConsumerApplied& event) {
+  for (const auto& [key, revision] : event.revisions) {
+    Service* service = model.FindService(key);
+    if (service == nullptr || !service->spec || !DelayOf(*service->spec, event.consumer)) {
+      continue;
+    }
+    PullState& state = service->pulls[event.consumer];
+    state.revision = std::max(state.revision, revision);
+    state.at = event.now;
+    state.wall = event.wall;
+    model.ShowService(key, /*soft=*/true);
+    if (model.draining.contains(key)) {
+      model.ReviewService(key);
     }
   }
 }

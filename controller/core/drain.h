@@ -2,6 +2,7 @@
 // list. And back again, as long as it is only draining (R3.1).
 #pragma once
 
+#include <set>
 #include <string>
 
 #include "controller/core/model.h"
@@ -30,7 +31,14 @@ void Recall(Model& model, Replica& replica);
 std::vector<NodeId> EdgesOf(const Model& model, const ServiceSpec& spec);
 // The edge called `name` serves at least one of these.
 bool ServesAny(const std::vector<ListenerSpec>& listeners, const std::string& name);
+// Not by those that are for consumers that pull.
 bool ServesListener(const ListenerSpec& listener, const std::string& name);
+
+// The consumers that pull the service.
+std::set<std::string> ConsumersOf(const ServiceSpec& spec);
+
+// Folds in what a consumer has; names that no route of the service knows are ignored.
+void NoteConsumer(Model& model, const ConsumerApplied& event);
 
 // Folds the newest edge report of `edge` into the drains of `service`: one more read.
 void NoteEdgeRead(Model& model, Service& service, const Node& edge);

@@ -280,14 +280,22 @@ struct StoreHealth {
   std::string error;
 };
 
+// A consumer that pulls has these backend revisions of these services, or newer ones (R6.1).
+struct ConsumerApplied {
+  Instant now;
+  absl::Time wall;
+  std::string consumer;
+  std::vector<std::pair<ServiceKey, uint64_t>> revisions;
+};
+
 // The history begins anew, or has lost something: the next evaluation of each service is recorded with all
 // that the engine remembers.
 struct HistoryBegins {
   Instant now;
 };
 
-using Event =
-    std::variant<Tick, NodeConnected, NodeDisconnected, NodeReport, NeedFull, ApplyStack, RemoveStack,
-                 ScaleService, PauseService, ResumeService, PushMetric, StoreHealth, HistoryBegins>;
+using Event = std::variant<Tick, NodeConnected, NodeDisconnected, NodeReport, NeedFull, ApplyStack,
+                           RemoveStack, ScaleService, PauseService, ResumeService, PushMetric, StoreHealth,
+                           HistoryBegins, ConsumerApplied>;
 
 }  // namespace drover::controller

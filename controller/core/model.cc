@@ -247,6 +247,7 @@ void Model::SetState(Replica& replica, ReplicaState to) {
     replica.drain_since = now;
     replica.drain_revision = 0;
     replica.quiet_reads.clear();
+    replica.pulled.clear();
     draining.insert(replica.record.service);
   }
   if (StoredPart(to) != replica.record.state) {

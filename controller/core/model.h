@@ -56,6 +56,14 @@ struct Replica {
   Instant drain_since;
   uint64_t drain_revision = 0;
   std::map<NodeId, int> quiet_reads;
+  std::map<std::string, Instant> pulled;  // by consumer: when it was known to have that revision
+};
+
+// What a consumer that pulls confirmed since the core's start.
+struct PullState {
+  uint64_t revision = 0;  // highest
+  Instant at;             // of the newest confirmation
+  absl::Time wall;        // the same, for display
 };
 
 struct Service {
@@ -100,6 +108,7 @@ struct Service {
   std::vector<BackendSet> sets;
   std::map<std::pair<uint32_t, std::string>, uint32_t> handles;  // (target, attach) → handle
   bool sets_known = false;
+  std::map<std::string, PullState> pulls;  // by consumer
 
   int64_t& in(ReplicaState state) { return in_state.at(static_cast<size_t>(state)); }
 };

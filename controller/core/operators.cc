@@ -32,6 +32,9 @@ std::string CountText(const ServiceSpec& spec) {
 }
 
 std::string ListenerText(const ListenerSpec& listener) {
+  if (!listener.pull.empty()) {
+    return absl::StrCat(listener.pull, listener.http ? ": " : "", listener.host, listener.path);
+  }
   return absl::StrCat(listener.bind.empty() ? "*" : listener.bind, ":", listener.port, listener.host,
                       listener.path);
 }
@@ -74,9 +77,11 @@ std::string Collision(const Model& model, const StackSpec& spec) {
       for (const ListenerSpec& taken : theirs.listeners) {
         for (const ServiceSpec& ours : spec.services) {
           for (const ListenerSpec& listener : ours.listeners) {
-            const bool same_place = listener.port != 0 && listener.port == taken.port &&
-                                    listener.bind == taken.bind && listener.host == taken.host &&
-                                    listener.path == taken.path && listener.on == taken.on;
+            const bool one_of_many = listener.port != 0 || (!listener.pull.empty() && listener.http);
+            const bool same_place = one_of_many && listener.port == taken.port &&
+                                    listener.pull == taken.pull && listener.bind == taken.bind &&
+                                    listener.host == taken.host && listener.path == taken.path &&
+                                    listener.on == taken.on;
             if (same_place) {
               return absl::StrCat(ours.name, ": ", ListenerText(listener), " is already published by ", name,
                                   "/", theirs.name, "; choose another port, host or path");
@@ -245,7 +250,9 @@ Plan MakePlan(const StackRecord* before, const StackSpec& after) {
   Plan plan;
   for (const ServiceSpec& spec : after.services) {
     for (const ListenerSpec& listener : spec.listeners) {
-      const std::string where = listener.on.empty() ? "every edge" : absl::StrJoin(listener.on, ", ");
+      const std::string where = !listener.pull.empty() ? "pulled from the controller"
+                                : listener.on.empty()  ? "every edge"
+                                                       : absl::StrJoin(listener.on, ", ");
       plan.listeners.push_back(
           {ListenerText(listener), spec.name, absl::StrCat("port ", listener.target), where});
     }

@@ -132,18 +132,20 @@ struct AutoscaleSpec {
   friend bool operator==(const AutoscaleSpec&, const AutoscaleSpec&) = default;
 };
 
-// A listener of the edge load balancers for one container port.
+// A way to one container port: a listener of the edge load balancers, or a consumer that pulls.
 struct ListenerSpec {
   std::string bind;     // empty: the edge's own address
-  uint32_t port = 0;    // on the edge
+  uint32_t port = 0;    // on the edge; 0: attached or pulled
   uint32_t target = 0;  // container port
   bool http = false;
   std::string host;  // HTTP routing; empty: any
   std::string path;
   std::string tls_path;
   uint32_t maxconn = 0;         // per replica; 0: unlimited
-  std::vector<std::string> on;  // edge names; empty: all
+  std::vector<std::string> on;  // edge names; empty: all. Of `pull`: its entry points
   std::string attach;           // backend of a foreign balancer; empty: managed
+  std::string pull;             // consumer that reads from the controller; empty: for edges
+  Duration pull_delay;          // after its confirmation it may still send requests (R6.1)
 
   friend bool operator==(const ListenerSpec&, const ListenerSpec&) = default;
 };

@@ -14,6 +14,7 @@
 #include "common/replica_state.h"
 #include "common/time.h"
 #include "common/units.h"
+#include "controller/core/backend_set.h"
 #include "controller/core/event.h"
 #include "controller/core/record.h"
 
@@ -133,6 +134,13 @@ struct ReplicaView {
   bool current = true;  // of the newest spec
 };
 
+// A consumer that a route of the service names, and what it confirmed since the controller's start.
+struct PullView {
+  uint64_t revision = 0;         // of the backend sets
+  std::optional<Instant> since;  // of the newest confirmation; absent: none yet
+  absl::Time wall;               // the same, for display
+};
+
 struct ServiceView {
   ServiceKey key;
   ServiceRecord record;
@@ -145,6 +153,10 @@ struct ServiceView {
   std::shared_ptr<const Decision> last_change;  // last that changed the count; null: none since the start
   std::vector<std::string> blocked;  // what keeps actual from desired: "pending: no node has 2 CPU free: …"
   std::string status;                // one line
+  // Of services that some consumer pulls; while they are not known, nobody may be told them (R6.3).
+  std::vector<BackendSet> sets;
+  bool sets_known = false;
+  std::map<std::string, PullView> pulls;  // by consumer
   bool converged = false;
 };
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "controller/core/drain.h"
 #include "controller/core/rollout.h"
 
 namespace drover::controller {
@@ -41,6 +42,19 @@ bool Converged(const Service& service, const ServiceView& view, const Census& ce
          census.leaving == 0 && census.failed == 0;
 }
 
+void AddPulls(const Service& service, ServiceView& view) {
+  for (const std::string& consumer : ConsumersOf(*service.spec)) {
+    PullView& pull = view.pulls[consumer];
+    if (const auto state = service.pulls.find(consumer); state != service.pulls.end()) {
+      pull = {state->second.revision, state->second.at, state->second.wall};
+    }
+  }
+  if (!view.pulls.empty()) {
+    view.sets = service.sets;
+    view.sets_known = service.sets_known;
+  }
+}
+
 std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service& service) {
   auto view = std::make_shared<ServiceView>();
   view->key = service.key;
@@ -63,6 +77,9 @@ std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service
   view->replicas.reserve(replicas.size());
   for (const Replica* replica : replicas) {
     view->replicas.push_back(MakeReplica(service, *replica));
+  }
+  if (service.spec) {
+    AddPulls(service, *view);
   }
   view->decision = service.decision;
   view->last_change = service.last_change;

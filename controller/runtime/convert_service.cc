@@ -204,6 +204,9 @@ std::vector<uint32_t> RoutedPorts(const v1::ServiceSpec& service) {
   return {ports.begin(), ports.end()};
 }
 
+// For what a consumer does after a fetch, and for requests in hand.
+constexpr Duration kPullDelay = absl::Seconds(5);
+
 std::vector<ListenerSpec> Listeners(const v1::ServiceSpec& service, const std::vector<uint32_t>& routed) {
   std::vector<ListenerSpec> out;
   for (const v1::PortSpec& port : service.ports()) {
@@ -234,6 +237,10 @@ std::vector<ListenerSpec> Listeners(const v1::ServiceSpec& service, const std::v
     listener.maxconn = edge.maxconn();
     listener.on.assign(edge.on().begin(), edge.on().end());
     listener.attach = edge.attach();
+    listener.pull = edge.pull();
+    if (!listener.pull.empty()) {
+      listener.pull_delay = edge.has_delay() ? ToCore(edge.delay()) : kPullDelay;
+    }
     out.push_back(std::move(listener));
   }
   return out;

@@ -310,6 +310,35 @@ class Listeners {
   std::map<std::pair<uint32_t, std::string>, std::pair<bool, std::string>> routed_;
 };
 
+// A name that can stand in an address and in a sentence.
+bool IsConsumerName(const std::string& name) {
+  return name.size() <= 63 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
+         });
+}
+
+void CheckPull(const v1::EdgeRoute& edge, const std::string& at, Faults& faults) {
+  if (!IsConsumerName(edge.pull())) {
+    Add(faults, at + ".pull", "must be at most 63 of letters, digits, \"-\", \"_\" and \".\"");
+  }
+  if (edge.listen() != 0 || !edge.attach().empty()) {
+    Add(faults, at + ".pull", "goes with neither listen nor attach; make an edge for each");
+  }
+  if (!edge.tls_path().empty() || edge.maxconn() != 0) {
+    Add(faults, at + ".pull", "goes with neither tlsPath nor maxconn; set them at the consumer");
+  }
+  if (edge.pull() == "xds" && !(edge.host().empty() && edge.path().empty() && edge.on().empty())) {
+    Add(faults, at, "host, path and on have no meaning for xds; leave them out");
+  }
+  if (edge.has_delay() && (edge.delay().seconds() < 0 || edge.delay().nanos() < 0)) {
+    Add(faults, at + ".delay", "must be 0 or more");
+  }
+  // They stand between backquotes in a rule.
+  if (absl::StrContains(edge.host(), "`") || absl::StrContains(edge.path(), "`")) {
+    Add(faults, at, "host and path must have no backquote");
+  }
+}
+
 void CheckPorts(const v1::ServiceSpec& service, const std::string& path, Listeners& listeners,
                 Faults& faults) {
   for (int i = 0; i < service.ports_size(); ++i) {
@@ -342,7 +371,9 @@ void CheckPorts(const v1::ServiceSpec& service, const std::string& path, Listene
   for (int i = 0; i < service.edges_size(); ++i) {
     const v1::EdgeRoute& edge = service.edges(i);
     const std::string at = absl::StrCat(path, ".edges[", i, "]");
-    if (edge.attach().empty() && !IsPort(edge.listen())) {
+    if (!edge.pull().empty()) {
+      CheckPull(edge, at, faults);
+    } else if (edge.attach().empty() && !IsPort(edge.listen())) {
       Add(faults, at + ".listen", "must be 1 to 65535, or name an existing backend in attach");
     }
     if (edge.target() > 65535) {

@@ -244,7 +244,7 @@ class Cluster:
         first = 20000 + os.getpid() % 49 * 200  # other clusters may use the same engine
         self.port_range = f"{first}-{first + 199}"
         self.controller_config = {"state_dir": os.path.join(self.dir, "controller"), "grpc": {"listen": self.grpc_for_agents},
-                                  "http": {"listen": f"127.0.0.1:{self.http_port}"}}
+                                  "http": {"listen": f"127.0.0.1:{self.http_port}"}, "xds": {"listen": "127.0.0.1:0"}}
         self.controller = None
         self.redis = None
 

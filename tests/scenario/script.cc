@@ -220,49 +220,6 @@ std::string Script::Print(const Ready& ready, const std::string& prefix) {
   return text;
 }
 
-std::string Script::Show() {
-  // Views come at most every 50 ms.
-  std::string text = Pass({"pass", "100ms"});
-  const View& view = *cluster_.view();
-  if (!view.ready) {
-    absl::StrAppend(&text, "not ready: ", view.not_ready_reason, "\n");
-  }
-  for (const auto& [id, node] : view.nodes) {
-    static constexpr const char* kWords[] = {"up", "suspect", "lost", "never seen"};
-    absl::StrAppend(&text, "node ", NodeText(id), " ", kWords[static_cast<size_t>(node->status)], ", ",
-                    node->replicas, " replicas, ", node->orphans.size(), " orphans\n");
-  }
-  for (const auto& [key, service] : view.services) {
-    absl::StrAppend(&text, ToString(key), ": ", service->status, service->converged ? ", converged" : "",
-                    "\n");
-    for (const ReplicaView& replica : service->replicas) {
-      absl::StrAppend(&text, "  ", Label(replica.record.id), " ", std::string(ToString(replica.state)),
-                      replica.record.node.value().empty() ? "" : " on ", NodeText(replica.record.node),
-                      replica.current ? "" : ", former spec", "\n");
-    }
-    for (const std::string& blocked : service->blocked) {
-      absl::StrAppend(&text, "  blocked: ", blocked, "\n");
-    }
-  }
-  return text;
-}
-
-// The text of `drover why`, with replicas by their labels.
-std::string Script::Why(const ServiceKey& key) {
-  const std::shared_ptr<const ServiceView>& service = cluster_.view()->services.at(key);
-  if (service->decision == nullptr) {
-    return "not evaluated yet\n";
-  }
-  std::string text = ToText(*service->decision);
-  for (const auto& [id, label] : labels_) {
-    text = absl::StrReplaceAll(text, {{ToString(id), label}});
-  }
-  while (absl::StrContains(text, "\n\n")) {
-    text = absl::StrReplaceAll(text, {{"\n\n", "\n"}});
-  }
-  return text;
-}
-
 std::string Script::Operate(const Words& words) {
   const std::string& verb = words[0];
   const RequestId request(++requests_);
@@ -413,6 +370,9 @@ std::string Script::Execute(const Words& words) {
   }
   if (verb == "show") {
     return Show();
+  }
+  if (verb == "fetch") {
+    return Fetch(words);
   }
   if (verb == "why") {
     Pass({"pass", "100ms"});

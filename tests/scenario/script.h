@@ -12,6 +12,8 @@
 
 namespace drover::controller {
 
+// Its name, without what all of them begin with.
+
 class Script {
  public:
   // The whole script again, with the output that its commands give now. Comments and blank lines
@@ -26,6 +28,7 @@ class Script {
   std::string Pass(const std::vector<std::string>& words);
   std::string Show();
   std::string Why(const ServiceKey& key);
+  std::string Fetch(const std::vector<std::string>& words);
 
   std::string Print(const Ready& ready, const std::string& prefix);
   std::string PrintChange(const StoreChange& change);

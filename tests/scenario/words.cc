@@ -58,6 +58,13 @@ void SetShape(ServiceSpec& spec, const std::string& key, const std::string& valu
     spec.bin_pack = true;
   } else if (key == "hostport") {
     spec.host_ports.push_back(static_cast<uint32_t>(Number(value)));
+  } else if (key == "pull") {
+    ListenerSpec route;
+    route.pull = value.substr(0, value.find('/'));
+    route.pull_delay = Time(value.substr(value.find('/') + 1));
+    route.target = 80;
+    spec.listeners.push_back(route);
+    spec.routed_ports = {80};
   } else if (key == "listen") {
     ListenerSpec listener;
     listener.port = static_cast<uint32_t>(Number(value));

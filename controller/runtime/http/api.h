@@ -47,6 +47,7 @@ struct ApiResponse {
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;
   std::unique_ptr<ByteStream> stream;  // set: instead of body
+  std::function<void()> sent;  // called once the body has been written to the connection; may be empty
 };
 
 // Counts what is open and refuses beyond a limit.

@@ -32,6 +32,10 @@ ApiResponse ListOrphans(const Api& api, const ApiRequest& request);
 // until the controller knows what runs, so that Prometheus keeps what it had.
 ApiResponse GetHttpSd(const Api& api, const ApiRequest& request);
 
+// Traefik's HTTP provider: the routers and services of those that `consumer` pulls. What was sent counts as
+// confirmed; 503 until the backends of each of them are known.
+ApiResponse GetTraefik(const Api& api, const ApiRequest& request);
+
 // handlers_history.cc
 // GetWhy with ?at=.
 ApiResponse GetWhyAt(const Api& api, const ApiRequest& request, const ServiceView& service);

@@ -7,6 +7,8 @@
 #include "common/address.h"
 #include "controller/core/view.h"
 #include "controller/runtime/http/handlers.h"
+#include "controller/runtime/pulls.h"
+#include "controller/runtime/traefik.h"
 
 namespace drover::controller {
 namespace {
@@ -83,6 +85,27 @@ ApiResponse GetHttpSd(const Api& api, const ApiRequest& request) {
   }
   ApiResponse response;
   response.body = groups.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return response;
+}
+
+ApiResponse GetTraefik(const Api& api, const ApiRequest& request) {
+  const std::string consumer = QueryText(request, "consumer");
+  if (consumer.empty()) {
+    return ErrorResponse(400, "InvalidArgument",
+                         "consumer: is missing; give the name that services have in `pull`");
+  }
+  const auto view = api.loop->view();
+  const absl::StatusOr<PulledServices> pulled = PulledBy(*view, consumer);
+  if (!pulled.ok()) {
+    return ErrorResponse(pulled.status());
+  }
+  ApiResponse response;
+  response.body = TraefikDocument(*pulled, consumer);
+  if (!pulled->empty()) {
+    response.sent = [loop = api.loop, consumer, revisions = RevisionsOf(*pulled)] {
+      loop->Post(ConsumerApplied{loop->Now(), absl::Now(), consumer, revisions});
+    };
+  }
   return response;
 }
 

@@ -94,6 +94,17 @@ void Send(ApiResponse from, httplib::Response& response) {
   }
   if (from.stream != nullptr) {
     SetStream(std::move(from.stream), from.content_type, response);
+  } else if (from.sent) {
+    response.set_content_provider(
+        from.body.size(), from.content_type,
+        [body = from.body](size_t offset, size_t length, httplib::DataSink& sink) {
+          return sink.write(body.data() + offset, length);
+        },
+        [sent = std::move(from.sent)](bool success) {
+          if (success) {
+            sent();
+          }
+        });
   } else {
     response.set_content(from.body, from.content_type);
   }

@@ -13,6 +13,8 @@ class DirectLoopClient : public LoopClient {
 
   Instant Now() const override { return controller::Now(); }
 
+  void Post(Event event) override { loop_->Post(std::move(event)); }
+
   absl::StatusOr<Reply> Call(Event event, Duration timeout) override {
     return loop_->Call(std::move(event), timeout);
   }

@@ -18,6 +18,7 @@ class LoopClient {
   virtual ~LoopClient() = default;
 
   virtual Instant Now() const = 0;
+  virtual void Post(Event event) = 0;
   virtual absl::StatusOr<Reply> Call(Event event, Duration timeout) = 0;
   virtual std::shared_ptr<const View> view() const = 0;
   virtual std::shared_ptr<const View> WaitView(const View* than, Duration timeout) const = 0;

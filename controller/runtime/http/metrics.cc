@@ -134,6 +134,23 @@ void AddSignals(const View& view, std::vector<MetricFamily>& out) {
   }
 }
 
+void AddConsumers(const View& view, std::vector<MetricFamily>& out) {
+  Family behind("drover_consumer_behind", "1 while a consumer has not confirmed the newest backends.");
+  Family confirmed("drover_consumer_confirmed_timestamp_seconds",
+                   "When a consumer last confirmed backends; absent: not since the controller's start.");
+  for (const auto& [key, service] : view.services) {
+    for (const auto& [name, pull] : service->pulls) {
+      const Labels labels = With(key, "consumer", name);
+      behind.Add(labels, pull.since && pull.revision >= service->record.backend_revision ? 0 : 1);
+      if (pull.since) {
+        confirmed.Add(labels, absl::ToDoubleSeconds(pull.wall - absl::UnixEpoch()));
+      }
+    }
+  }
+  out.push_back(behind.Take());
+  out.push_back(confirmed.Take());
+}
+
 void AddNodes(const View& view, std::vector<MetricFamily>& out) {
   std::map<NodeStatus, int64_t> counts;
   int64_t orphans = 0;
@@ -251,6 +268,7 @@ std::string MetricsText(const MetricsInput& input) {
                             static_cast<double>(input.view->epoch.value())));
   AddServices(*input.view, families);
   AddSignals(*input.view, families);
+  AddConsumers(*input.view, families);
   AddNodes(*input.view, families);
   Family decisions("drover_decisions_total",
                    "Decisions that changed a count (up, down) or gave a new reason not to (none).",

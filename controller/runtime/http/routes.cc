@@ -189,6 +189,12 @@ std::vector<Route> DiscoveryRoutes() {
                  {"stack", "string", "replicas of this stack"},
                  {"service", "string", "replicas of this service"},
                  {"port", "integer", "replicas' targets of this container port"}}},
+      {.method = "GET",
+       .pattern = "/v1/traefik",
+       .summary = "Routers and services for Traefik's HTTP provider; 503 until what runs is known",
+       .handler = GetTraefik,
+       .answer = Answer::kJson,
+       .query = {{"consumer", "string", "of the services that say `pull: NAME` in x-edge; must be given"}}},
   };
 }
 

@@ -41,6 +41,9 @@ Counts CountReplicas(const ServiceView& service) {
 
 void AddPorts(const ServiceSpec& spec, v1::Service& out) {
   for (const ListenerSpec& listener : spec.listeners) {
+    if (!listener.pull.empty()) {
+      continue;
+    }
     v1::PortSpec* port = out.add_ports();
     port->set_target(listener.target);
     port->set_published(listener.port);
@@ -53,6 +56,18 @@ void AddPorts(const ServiceSpec& spec, v1::Service& out) {
     port->set_published(host_port);
     port->set_protocol(v1::PROTOCOL_TCP);
     port->set_host_mode(true);
+  }
+}
+
+void AddConsumers(const ServiceView& service, v1::Service& out) {
+  for (const auto& [name, pull] : service.pulls) {
+    v1::Consumer* consumer = out.add_consumers();
+    consumer->set_name(name);
+    consumer->set_revision(service.record.backend_revision);
+    consumer->set_confirmed(pull.revision);
+    if (pull.since) {
+      *consumer->mutable_confirmed_at() = ToProto(pull.wall);
+    }
   }
 }
 
@@ -154,6 +169,7 @@ v1::Service ServiceToApi(const ServiceView& service, const View& view) {
     *out.mutable_held_until() = ToProto(*record.held_until);
   }
   AddPorts(spec, out);
+  AddConsumers(service, out);
   out.set_pinned(spec.pinned());
   out.set_pinned_node(spec.pinned() ? NodeName(record.data_node, view) : "");
   out.set_reservation_assumed(service.reservation_assumed);

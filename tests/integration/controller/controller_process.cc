@@ -86,6 +86,11 @@ int ControllerProcess::WaitHttp() const {
   return port.has_value() ? std::atoi(port->c_str()) : 0;
 }
 
+int ControllerProcess::WaitXds() const {
+  const auto port = WaitLog("ready for xDS port=");
+  return port.has_value() ? std::atoi(port->c_str()) : 0;
+}
+
 void ControllerProcess::Signal(int signal) const { kill(pid_, signal); }
 
 std::optional<int> ControllerProcess::Wait(double seconds) {

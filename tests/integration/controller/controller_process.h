@@ -22,6 +22,8 @@ class ControllerProcess {
   int WaitReady() const;
   // The port of the API; 0 when it does not get ready.
   int WaitHttp() const;
+  // The port for xDS clients; 0 when it does not get ready.
+  int WaitXds() const;
   // What was written since this start.
   std::string Output() const;
 

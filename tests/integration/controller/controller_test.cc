@@ -44,8 +44,8 @@ class ControllerTest : public ::testing::Test {
   void Write(const std::string& name, const std::string& text) const { std::ofstream(Path(name)) << text; }
 
   std::vector<std::string> Arguments(const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> arguments = {"--state-dir", Path("state"),   "--grpc-listen",
-                                          "127.0.0.1:0", "--http-listen", "127.0.0.1:0"};
+    std::vector<std::string> arguments = {"--state-dir",   Path("state"), "--grpc-listen", "127.0.0.1:0",
+                                          "--http-listen", "127.0.0.1:0", "--xds-listen",  "127.0.0.1:0"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return arguments;
   }
@@ -281,8 +281,9 @@ TEST_F(ControllerTest, StartThatCantSucceedSaysWhyInOneLine) {
   const ControllerProcess controller = Start();
   const int port = controller.WaitReady();
   EXPECT_THAT(Refused(Arguments()), HasSubstr("another drover-controller uses this state_dir"));
-  const std::string in_use = Refused({"--state-dir", Path("other"), "--grpc-listen",
-                                      absl::StrFormat("127.0.0.1:%d", port), "--http-listen", "127.0.0.1:0"});
+  const std::string in_use =
+      Refused({"--state-dir", Path("other"), "--grpc-listen", absl::StrFormat("127.0.0.1:%d", port),
+               "--http-listen", "127.0.0.1:0", "--xds-listen", "127.0.0.1:0"});
   EXPECT_THAT(in_use, HasSubstr(absl::StrFormat("127.0.0.1:%d: Address already in use", port)));
   Write("file", "");
   EXPECT_THAT(Refused({"--state-dir", Path("file/state")}), HasSubstr("can't be made"));

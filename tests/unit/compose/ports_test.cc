@@ -92,6 +92,46 @@ TEST(PortsTest, RoutedPortsAreWhatTrafficMayReach) {
   EXPECT_THAT(web.routed_ports(), ElementsAre(8000, 8001, 9000));
 }
 
+std::string PullFault(const std::string& edges) {
+  const auto result =
+      LoadText(absl::StrCat("services: {web: {image: i, deploy: {x-edge: [", edges, "]}}}\n"));
+  return Faults(result).empty() ? "" : Faults(result)[0];
+}
+
+TEST(PortsTest, R6_1_WhoPullsIsNamedWithItsDelay) {
+  const auto web = ServiceOf(
+      LoadText(
+          "services: {web: {image: i, deploy: {x-edge: ["
+          "{pull: traefik1, delay: 4s, host: shop.example.com, path: /api, on: [websecure], target: 8000},"
+          "{pull: xds, target: 9000}]}}}"),
+      "web");
+  ASSERT_EQ(web.edges_size(), 2);
+  EXPECT_EQ(web.edges(0).pull(), "traefik1");
+  EXPECT_EQ(web.edges(0).delay().seconds(), 4);
+  EXPECT_EQ(web.edges(0).host(), "shop.example.com");
+  EXPECT_EQ(web.edges(0).path(), "/api");
+  EXPECT_THAT(web.edges(0).on(), ElementsAre("websecure"));
+  EXPECT_FALSE(web.edges(1).has_delay());
+  EXPECT_THAT(web.routed_ports(), ElementsAre(8000, 9000));
+}
+
+TEST(PortsTest, WhatDoesNotGoWithPull) {
+  EXPECT_EQ(PullFault("{pull: t, target: 80, delay: 0s}"), "");
+  EXPECT_THAT(PullFault("{pull: t, listen: 443, target: 80}"), HasSubstr("write an entry for each"));
+  EXPECT_THAT(PullFault("{pull: t, attach: b, target: 80}"), HasSubstr("write an entry for each"));
+  EXPECT_THAT(PullFault("{target: 80}"), HasSubstr("`pull: NAME`"));
+  EXPECT_THAT(PullFault("{pull: t, maxconn: 4, target: 80}"), HasSubstr("maxconn is not passed on"));
+  EXPECT_THAT(PullFault("{pull: t, tls: /a.pem, target: 80}"), HasSubstr("tls is not passed on"));
+  EXPECT_THAT(PullFault("{pull: t, delay: -1s, target: 80}"), HasSubstr("; "));
+  EXPECT_THAT(PullFault("{listen: 80, delay: 1s, target: 80}"), HasSubstr("delay is for who pulls"));
+  EXPECT_THAT(PullFault("{pull: xds, host: a.example, target: 80}"), HasSubstr("host has no meaning"));
+  EXPECT_THAT(PullFault("{pull: \"\", target: 80}"), HasSubstr("pull is empty"));
+  EXPECT_THAT(
+      Faults(LoadText("services:\n  a: {image: i, deploy: {x-edge: [{pull: t, host: h, target: 1}]}}\n"
+                      "  b: {image: i, deploy: {x-edge: [{pull: t, host: h, target: 1}]}}\n")),
+      ElementsAre(HasSubstr("h at t is also published by a")));
+}
+
 TEST(PortsTest, R4_3_AQueueInsideTheStackIsRouted) {
   const auto result = LoadText(
       "x-queues: {jobs: {redis: \"redis://redis:6379\", key: jobs}}\n"
@@ -102,7 +142,7 @@ TEST(PortsTest, R4_3_AQueueInsideTheStackIsRouted) {
 TEST(PortsTest, OnePortForTwoServicesIsAFault) {
   EXPECT_THAT(Faults(LoadText(
                   "services:\n  a: {image: i, ports: [\"80:80\"]}\n  b: {image: i, ports: [\"80:81\"]}\n")),
-              ElementsAre("3:17: port 80 is also published by a; choose another port"));
+              ElementsAre("3:17: port 80 is also published by a; choose another"));
 }
 
 }  // namespace

@@ -79,7 +79,7 @@ INSTANTIATE_TEST_SUITE_P(
              "schedule is not supported: scheduled tasks are not built"},
         Case{"deploy: {resources: {limits: {memory: 1M}, reservations: {memory: 2M}}}",
              "more memory is reserved"},
-        Case{"deploy: {x-edge: [{host: a}]}", "neither a port nor a backend; write `listen: 443`"},
+        Case{"deploy: {x-edge: [{host: a}]}", "no backend and nobody who pulls; write `listen: 443`"},
         Case{"deploy: {x-edge: [{listen: 443}]}", "has none; write `target: PORT`"},
         Case{"deploy: {x-edge: [{listen: 443, path: api, target: 1}]}", "does not begin with \"/\""},
         Case{"deploy: {x-ready: {}}", "x-ready needs exactly one check"},

@@ -24,6 +24,7 @@ TEST(ConfigTest, NothingWrittenIsTheDefaults) {
   EXPECT_EQ(config->state_dir, "/var/lib/drover");
   EXPECT_EQ(config->grpc_listen, "127.0.0.1:7400");
   EXPECT_EQ(config->http_listen, "127.0.0.1:7401");
+  EXPECT_EQ(config->xds_listen, "127.0.0.1:7402");
   EXPECT_FALSE(config->tls.has_value());
   EXPECT_EQ(config->core.report_interval, absl::Seconds(1));
 }
@@ -35,6 +36,8 @@ TEST(ConfigTest, ExampleFileIsTheDefaultsWithEveryKey) {
   EXPECT_EQ(example->state_dir, defaults->state_dir);
   EXPECT_EQ(example->grpc_listen, defaults->grpc_listen);
   EXPECT_EQ(example->http_listen, defaults->http_listen);
+  EXPECT_EQ(example->xds_listen, defaults->xds_listen);
+  EXPECT_EQ(example->xds_remember, defaults->xds_remember);
   EXPECT_EQ(example->log_level, defaults->log_level);
   EXPECT_EQ(example->log_json, defaults->log_json);
   EXPECT_EQ(example->events_kept, defaults->events_kept);
@@ -48,6 +51,22 @@ TEST(ConfigTest, ExampleFileIsTheDefaultsWithEveryKey) {
   EXPECT_EQ(example->core.drain_blocked_after, defaults->core.drain_blocked_after);
   EXPECT_EQ(example->core.assumed_cpu, defaults->core.assumed_cpu);
   EXPECT_EQ(example->core.assumed_memory, defaults->core.assumed_memory);
+}
+
+TEST(ConfigTest, WebhooksAreAList) {
+  const auto config = FromYaml(
+      "webhooks:\n- {name: a, url: 'https://lb.example/x', secret_file: /dev/null}\n"
+      "- {name: b, url: 'http://127.0.0.1:80', secret_file: /dev/null}\n");
+  ASSERT_TRUE(config.ok()) << config.status();
+  ASSERT_EQ(config->webhooks.size(), 2U);
+  EXPECT_EQ(config->webhooks[0].name, "a");
+  EXPECT_EQ(config->webhooks[1].url, "http://127.0.0.1:80");
+  EXPECT_THAT(
+      FaultsOf("webhooks: [{name: a, url: ftp://x, secret_file: /none}, {name: a, uri: x}]\n"),
+      AllOf(HasSubstr("webhooks.0.url: \"ftp://x\" must begin"), HasSubstr("webhooks.0.secret_file: /none: "),
+            HasSubstr("webhooks.1.uri: unknown key; did you mean \"url\"?"),
+            HasSubstr("webhooks.1.name: \"a\" is taken"), HasSubstr("webhooks.1.url: is missing")));
+  EXPECT_THAT(FaultsOf("webhooks: {name: a}\n"), HasSubstr("webhooks: must be a list"));
 }
 
 TEST(ConfigTest, R12_HowMuchHistoryIsKept) {
@@ -101,6 +120,7 @@ TEST(ConfigTest, BeyondLoopbackNeedsTlsOrOffWrittenOut) {
   EXPECT_THAT(FaultsOf("grpc: {listen: '0.0.0.0:7400'}\n"),
               AllOf(HasSubstr("can be reached from other hosts"), HasSubstr("tls: off")));
   EXPECT_THAT(FaultsOf("http: {listen: '[::]:7401'}\n"), HasSubstr("http.listen"));
+  EXPECT_THAT(FaultsOf("xds: {listen: '0.0.0.0:7402'}\n"), HasSubstr("xds.listen"));
   const auto off = FromYaml("grpc: {listen: '0.0.0.0:7400'}\ntls: off\n");
   ASSERT_TRUE(off.ok()) << off.status();
   EXPECT_TRUE(off->plain_beyond_loopback);

@@ -90,6 +90,18 @@ TEST(ConvertSpecTest, RequestsAreKeptWaitingWhereTheyEndTheZero) {
   EXPECT_EQ(web.autoscale->max_held, 1000);
 }
 
+TEST(ConvertSpecTest, R6_1_AConsumerThatPullsHasARouteAndAPublishedPort) {
+  const ServiceSpec web =
+      Web("edges { pull: 'traefik1' host: 'shop.example' target: 8000 delay { seconds: 4 } }"
+          "edges { pull: 'xds' target: 9000 }");
+  ASSERT_EQ(web.listeners.size(), 2U);
+  EXPECT_EQ(web.listeners[0].pull, "traefik1");
+  EXPECT_EQ(web.listeners[0].pull_delay, absl::Seconds(4));
+  EXPECT_TRUE(web.listeners[0].http);
+  EXPECT_EQ(web.listeners[1].pull_delay, absl::Seconds(5)) << "when nothing is said";
+  EXPECT_THAT(web.routed_ports, ElementsAre(8000, 9000));
+}
+
 TEST(ConvertSpecTest, CountPolicyPriorityAndListenersDoNotReplaceReplicas) {
   const std::string same = Web("ports { target: 80 published: 8080 }").spec_hash;
   EXPECT_EQ(Web("replicas: 7 ports { target: 80 published: 8081 }").spec_hash, same);

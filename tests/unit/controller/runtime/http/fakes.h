@@ -24,6 +24,7 @@ struct FakeLoopState {
   std::shared_ptr<const View> view = std::make_shared<View>();
   std::deque<EventRecord> events;
   std::vector<Event> calls;
+  std::vector<Event> posted;
   std::function<absl::StatusOr<Reply>(const Event&)> answer = [](const Event&) { return Reply(); };
   Loop::Stats stats;
 
@@ -45,6 +46,11 @@ class FakeLoop : public LoopClient {
   explicit FakeLoop(std::shared_ptr<FakeLoopState> state) : state_(std::move(state)) {}
 
   Instant Now() const override { return Instant::FromNanoseconds(5'000'000'000); }
+
+  void Post(Event event) override {
+    const std::lock_guard lock(state_->mutex);
+    state_->posted.push_back(std::move(event));
+  }
 
   absl::StatusOr<Reply> Call(Event event, Duration) override {
     const std::lock_guard lock(state_->mutex);
