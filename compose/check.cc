@@ -262,7 +262,7 @@ void CheckBalancerSignals(const ServiceRead& s, Reading& r) {
                               "`ports: [\"8080:80\"]`, or write x-edge"));
   }
   const bool held = autoscale.hold().seconds() > 0 || autoscale.hold().nanos() > 0;
-  if (held && !published && s.spec.edges().empty()) {
+  if (held && !published && std::all_of(s.spec.edges().begin(), s.spec.edges().end(), pulled)) {
     r.faults.Add(s.At("x-autoscale"),
                  absl::StrCat("hold is for requests through a load balancer, which does not lead to ",
                               s.spec.name(), "; publish a port, `ports: [\"8080:80\"]`, or remove hold"));

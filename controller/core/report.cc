@@ -275,6 +275,11 @@ void FoldEdge(Model& model, Node& node, const EdgeStatus& status, Instant sent) 
                   node.record.id,
                   true});
     }
+    const bool follows = known.applied_epoch == set.applied_epoch &&
+                         known.applied_revision == set.applied_revision && known.error == set.error;
+    if (const auto owner = model.set_owners.find(set.set); !follows && owner != model.set_owners.end()) {
+      model.ShowService(owner->second);
+    }
     known = set;
     FoldEdgeReading(model, node, status.instance, set, sent - set.age);
   }

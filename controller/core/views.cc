@@ -31,7 +31,28 @@ ReplicaView MakeReplica(const Service& service, const Replica& replica) {
   return view;
 }
 
-bool Converged(const Service& service, const ServiceView& view, const Census& census) {
+// Every balancer that lives has taken over what the service routes to, or said why it can't.
+bool EdgesFollow(const Model& model, const Service& service) {
+  for (const NodeId& id : model.edges) {
+    const Node& edge = model.nodes.at(id);
+    if (!edge.up() || (edge.edge && !edge.edge->reachable)) {
+      continue;
+    }
+    for (const BackendSet& set : service.sets) {
+      const auto status = edge.edge_sets.find(set.handle);
+      const bool told = status != edge.edge_sets.end();
+      const bool follows = told && status->second.applied_epoch == set.epoch &&
+                           status->second.applied_revision >= set.revision;
+      if (ServesAny(set.listeners, model.NodeName(id)) && !follows &&
+          !(told && !status->second.error.empty())) {
+        return false;
+      }
+    }
+  }
+  return true;
+}
+
+bool Converged(const Model& model, const Service& service, const ServiceView& view, const Census& census) {
   if (service.retired || !service.spec) {
     return false;
   }
@@ -39,7 +60,7 @@ bool Converged(const Service& service, const ServiceView& view, const Census& ce
     return service.record.task_revision_done == view.stack_revision;
   }
   return census.active == service.record.desired && census.current_ready == census.active &&
-         census.leaving == 0 && census.failed == 0;
+         census.leaving == 0 && census.failed == 0 && EdgesFollow(model, service);
 }
 
 void AddPulls(const Service& service, ServiceView& view) {
@@ -84,7 +105,7 @@ std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service
   view->decision = service.decision;
   view->last_change = service.last_change;
   view->blocked = service.blocked;
-  view->converged = Converged(service, *view, Count(model, service));
+  view->converged = Converged(model, service, *view, Count(model, service));
   view->status = StatusLine(*view, service.retired);
   return view;
 }

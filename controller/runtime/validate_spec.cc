@@ -196,7 +196,8 @@ bool ByBalancer(const v1::AutoscaleSpec& scale) {
 }
 
 bool IsBalanced(const v1::ServiceSpec& service) {
-  return !service.edges().empty() ||
+  return std::any_of(service.edges().begin(), service.edges().end(),
+                     [](const v1::EdgeRoute& edge) { return edge.pull().empty(); }) ||
          std::any_of(service.ports().begin(), service.ports().end(), [](const v1::PortSpec& port) {
            return port.published() != 0 && !OnOwnHost(port) && port.protocol() != v1::PROTOCOL_UDP;
          });

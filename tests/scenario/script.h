@@ -12,8 +12,6 @@
 
 namespace drover::controller {
 
-// Its name, without what all of them begin with.
-
 class Script {
  public:
   // The whole script again, with the output that its commands give now. Comments and blank lines

@@ -23,7 +23,7 @@ ServiceSpec ParseService(const std::string& word);
 ReplicaState ParseState(const std::string& text);
 // "shop/web"
 ServiceKey ParseKey(const std::string& text);
-// As a script calls it.
+// Its name, without what all of them begin with.
 std::string NodeText(const NodeId& id);
 
 }  // namespace drover::controller
