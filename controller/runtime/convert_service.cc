@@ -230,7 +230,12 @@ std::vector<ListenerSpec> Listeners(const v1::ServiceSpec& service, const std::v
     if (listener.target == 0 && !routed.empty()) {
       listener.target = routed.front();
     }
-    listener.http = !edge.host().empty() || !edge.path().empty();
+    // A port that it refines stays what it is.
+    const bool refines_http =
+        std::any_of(service.ports().begin(), service.ports().end(), [&](const v1::PortSpec& port) {
+          return port.http() && port.published() != 0 && port.published() == edge.listen() && OnEdges(port);
+        });
+    listener.http = !edge.host().empty() || !edge.path().empty() || refines_http;
     listener.host = edge.host();
     listener.path = edge.path();
     listener.tls_path = edge.tls_path();

@@ -76,6 +76,12 @@ TEST(ConvertSpecTest, EdgeRouteRefinesThePublishedPort) {
   EXPECT_TRUE(web.listeners[0].http);
 }
 
+TEST(ConvertSpecTest, AnHttpPortStaysHttpWhenARouteRefinesIt) {
+  const std::string route = "edges { listen: 8080 maxconn: 4 }";
+  EXPECT_TRUE(Web("ports { target: 80 published: 8080 http: true }" + route).listeners.at(0).http);
+  EXPECT_FALSE(Web("ports { target: 80 published: 8080 }" + route).listeners.at(0).http);
+}
+
 TEST(ConvertSpecTest, RequestsAreKeptWaitingWhereTheyEndTheZero) {
   const auto hold = [](const std::string& scale) {
     return Web("ports { target: 80 published: 80 } autoscale { max: 3 " + scale + " }").autoscale->hold;
