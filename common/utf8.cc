@@ -36,4 +36,15 @@ size_t FindInvalidUtf8(absl::string_view text) {
   return absl::string_view::npos;
 }
 
+std::string ValidUtf8(std::string text) {
+  for (size_t i = FindInvalidUtf8(text); i < text.size();) {
+    const size_t length = Utf8Length(absl::string_view(text).substr(i));
+    if (length == 0) {
+      text[i] = '?';
+    }
+    i += length == 0 ? 1 : length;
+  }
+  return text;
+}
+
 }  // namespace drover

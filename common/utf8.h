@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 
 #include "absl/strings/string_view.h"
 
@@ -13,5 +14,8 @@ size_t Utf8Length(absl::string_view text);
 
 // Where in `text` the first byte is that belongs to no character; absl::string_view::npos: all do.
 size_t FindInvalidUtf8(absl::string_view text);
+
+// `text` with a "?" for each byte that belongs to no character.
+std::string ValidUtf8(std::string text);
 
 }  // namespace drover

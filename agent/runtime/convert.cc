@@ -1,4 +1,5 @@
 #include "agent/runtime/convert.h"
+#include "common/utf8.h"
 
 #include <algorithm>
 
@@ -213,7 +214,7 @@ v1::EdgeReport EdgeToWire(const EdgeState& state, Instant now) {
   report.set_instance(state.instance);
   report.set_reachable(state.reachable);
   report.set_reloads(state.reloads);
-  report.set_error(state.error);
+  report.set_error(ValidUtf8(state.error));
   for (const EdgeSetState& set : state.sets) {
     v1::EdgeSetStatus& to = *report.add_sets();
     to.set_set(set.handle);
@@ -243,7 +244,7 @@ v1::EdgeReport EdgeToWire(const EdgeState& state, Instant now) {
     if (set.errors_total) {
       to.set_errors_total(*set.errors_total);
     }
-    to.set_error(set.error);
+    to.set_error(ValidUtf8(set.error));
     to.set_age_ms(static_cast<uint32_t>(std::max<int64_t>(0, absl::ToInt64Milliseconds(now - set.read_at))));
   }
   return report;
@@ -256,7 +257,7 @@ v1::StopReport StopToWire(const StopResult& stop) {
   report.set_result(static_cast<v1::StopReport::Result>(static_cast<int>(stop.result) + 1));
   report.set_exit_code(stop.exit_code);
   report.set_signal_to_exit_ms(static_cast<uint32_t>(absl::ToInt64Milliseconds(stop.signal_to_exit)));
-  report.set_detail(stop.detail);
+  report.set_detail(ValidUtf8(stop.detail));
   return report;
 }
 

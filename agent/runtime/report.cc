@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "agent/runtime/convert.h"
+#include "common/utf8.h"
 
 namespace drover::agent {
 namespace {
@@ -56,12 +57,12 @@ v1::ReplicaDetail DetailOf(const ReplicaStatus& status, Instant now) {
   detail.set_exit_code(status.exit_code.value_or(0));
   detail.set_oom_killed(status.oom_killed);
   detail.set_reason(status.reason);
-  detail.set_message(status.message);
+  detail.set_message(ValidUtf8(status.message));  // with log lines: any bytes
   detail.set_restarts(status.restarts);
   if (status.retry_at && *status.retry_at > now) {
     detail.set_retry_in_ms(absl::ToInt64Milliseconds(*status.retry_at - now));
   }
-  detail.set_health(status.health);
+  detail.set_health(ValidUtf8(status.health));
   detail.set_pull_ms(Milliseconds(status.pull));
   detail.set_create_ms(Milliseconds(status.create));
   detail.set_start_ms(Milliseconds(status.start));
@@ -157,7 +158,7 @@ v1::Report ReportPacker::Pack(const ReportInput& input) {
   for (const auto& [notice, at] : input.notices) {
     v1::AgentEvent& event = *report.add_events();
     event.set_reason(notice.reason);
-    event.set_message(notice.message);
+    event.set_message(ValidUtf8(notice.message));
     event.set_replica_id(notice.replica.value());
     event.set_warning(notice.warning);
     event.set_age_ms(Milliseconds(input.now - at));

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "common/utf8.h"
 
 namespace drover::agent {
 namespace {
@@ -22,7 +23,7 @@ v1::AgentMessage EndOf(uint64_t request, const absl::Status& status, int32_t exi
   chunk.set_end(true);
   chunk.set_exit_code(exit_code);
   if (!status.ok()) {
-    chunk.set_error(std::string(status.message()));
+    chunk.set_error(ValidUtf8(std::string(status.message())));
   }
   return message;
 }
@@ -122,14 +123,14 @@ class Requests::Impl {
       std::string auth = docker::AuthHeader(options_.registries(), request.image());
       absl::Status pulled = engine_->Pull(request.image(), "", auth, kPullIdle, cancel);
       if (!pulled.ok()) {
-        result.set_error(std::string(pulled.message()));
+        result.set_error(ValidUtf8(std::string(pulled.message())));
         return result;
       }
       image = engine_->InspectImage(request.image());
     }
     if (!image.ok()) {
       if (!absl::IsNotFound(image.status())) {
-        result.set_error(std::string(image.status().message()));
+        result.set_error(ValidUtf8(std::string(image.status().message())));
       }
       return result;
     }

@@ -13,18 +13,6 @@ constexpr size_t kLinesWaiting = 4096;
 constexpr size_t kLongestLine = 64 << 10;
 constexpr uint64_t kPollsPerSignOfLife = 20;
 
-// JSON strings hold no other bytes; what a container writes may be anything.
-std::string ValidUtf8(std::string text) {
-  for (size_t i = 0; i < text.size();) {
-    const size_t length = Utf8Length(absl::string_view(text).substr(i));
-    if (length == 0) {
-      text[i] = '?';
-    }
-    i += length == 0 ? 1 : length;
-  }
-  return text;
-}
-
 }  // namespace
 
 LogStream::~LogStream() {
@@ -158,7 +146,7 @@ void LogStream::PutLine(const std::string& name, uint32_t source, std::string te
   v1::LogLine line;
   line.set_replica_name(name);
   line.set_source(source);
-  line.set_text(ValidUtf8(std::move(text)));
+  line.set_text(ValidUtf8(std::move(text)));  // what a container writes may be anything
   Put(line);
 }
 

@@ -79,6 +79,18 @@ TEST_F(AgentTest, R3_6_ACrashIsRestartedWithItsReasonAndLastLines) {
   EXPECT_EQ(controller_->rows.at(1).detail.exit_code(), 3);
 }
 
+// The last lines are cut to a size, maybe within a character. A message with half a character could not be
+// read: the controller would cut the stream, again and again.
+TEST_F(AgentTest, R3_6_LastLinesThatAreNoTextEndNoStream) {
+  StartAgent();
+  const std::string many = "i=0; while [ $i -lt 5000 ]; do printf '\\303\\251'; i=$((i+1)); done";
+  controller_->Send(Run({Service(many + "; echo; exit 3")}));
+  ASSERT_TRUE(controller_->WaitFor([](const FakeController& c) {
+    auto it = c.rows.find(1);
+    return it != c.rows.end() && it->second.detail.message().find("?\303\251") != std::string::npos;
+  }));
+}
+
 TEST_F(AgentTest, R3_7_ReplacesWhatWasRemovedByHand) {
   StartAgent();
   controller_->Send(Run({Service("sleep 1000")}));
