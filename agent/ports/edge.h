@@ -29,9 +29,23 @@ struct EdgeBackend {
   ReplicaId replica;
   std::string address;  // an IP address
   uint32_t port = 0;
-  bool drain = false;  // out of rotation; its in-flight is still read
+  bool drain = false;   // out of rotation; its in-flight is still read
+  uint32_t weight = 1;  // 1 to 256
 
   friend bool operator==(const EdgeBackend&, const EdgeBackend&) = default;
+};
+
+// How replicas are treated, whichever listener leads to them.
+struct EdgeTraffic {
+  enum class Sticky { kNone, kCookie, kSource };
+
+  bool h2 = false;  // with `http`: replicas speak HTTP/2 without TLS
+  Sticky sticky = Sticky::kNone;
+  Duration slow_start;                         // a new replica's share grows for so long
+  std::optional<Duration> drain_request = {};  // requests of a leaving replica are cut after it; absent: never
+  std::optional<Duration> drain_tunnel = {};   // the same for upgraded and plain TCP connections
+
+  friend bool operator==(const EdgeTraffic&, const EdgeTraffic&) = default;
 };
 
 struct EdgeSet {
@@ -45,6 +59,7 @@ struct EdgeSet {
   bool http = false;
   uint32_t slots = 0;    // R6.5
   uint32_t maxconn = 0;  // per replica; 0: unlimited
+  EdgeTraffic traffic;
   std::vector<EdgeBackend> backends;
   std::string attach;     // foreign backend; empty: managed
   Duration hold;          // keep requests for so long while there is no backend; zero: do not
@@ -73,6 +88,7 @@ struct EdgeSetState {
   std::optional<uint64_t> requests_total;
   std::optional<uint64_t> finished_total;
   std::optional<uint64_t> errors_total;
+  uint64_t closed_total = 0;  // connections closed at their drain limit, since the agent started
   std::string error;  // why not applied: "port 8080 is in use"; or, though applied, what could not be met
   Instant read_at;
 };

@@ -331,6 +331,7 @@ class Agent::Impl {
           TakeNotice({"SecretNotKept", std::string(kept.message()), ReplicaId(), true});
         }
         break;
+      case v1::ControllerMessage::kEdgeCheck:
       case v1::ControllerMessage::kHeartbeat:
       case v1::ControllerMessage::kWelcome:
       case v1::ControllerMessage::kRefuse:

@@ -1,7 +1,9 @@
 #include "agent/runtime/convert.h"
-#include "common/utf8.h"
 
 #include <algorithm>
+
+#include "agent/runtime/edge/set_proto.h"
+#include "common/utf8.h"
 
 namespace drover::agent {
 namespace {
@@ -183,28 +185,7 @@ v1::FoundReplica FoundToWire(const Container& container) {
 std::vector<EdgeSet> EdgeSetsFromWire(const v1::BackendSets& wire) {
   std::vector<EdgeSet> result;
   for (const v1::BackendSet& set : wire.sets()) {
-    EdgeSet to;
-    to.handle = set.handle();
-    to.stack = set.stack();
-    to.service = set.service();
-    to.target = set.target();
-    to.epoch = Epoch(set.epoch());
-    to.revision = Revision(set.revision());
-    for (const v1::Listener& listener : set.listeners()) {
-      to.listeners.push_back(
-          {listener.bind(), listener.port(), listener.host(), listener.path(), listener.tls_path()});
-    }
-    to.http = set.http();
-    to.slots = set.slots();
-    to.maxconn = set.maxconn();
-    for (const v1::Backend& backend : set.backends()) {
-      to.backends.push_back(
-          {ReplicaId(backend.replica_id()), backend.address(), backend.port(), backend.drain()});
-    }
-    to.attach = set.attach();
-    to.hold = absl::Milliseconds(set.hold_ms());
-    to.max_held = set.max_held();
-    result.push_back(std::move(to));
+    result.push_back(FromProto(set));
   }
   return result;
 }
@@ -225,6 +206,7 @@ v1::EdgeReport EdgeToWire(const EdgeState& state, Instant now) {
       to.add_in_flight(static_cast<uint32_t>(std::max<int64_t>(0, server.in_flight)));
       to.add_up(server.up);
     }
+    to.set_closed_total(set.closed_total);
     if (set.queued) {
       to.set_queued(static_cast<uint32_t>(*set.queued));
     }

@@ -16,6 +16,7 @@ struct Backend {
   std::string address;
   uint32_t port = 0;
   bool drain = false;
+  uint32_t weight = 1;  // 1 to 256
 
   friend bool operator==(const Backend&, const Backend&) = default;
 };
@@ -30,6 +31,7 @@ struct BackendSet {
   bool http = false;
   uint32_t slots = 0;  // max + surge + 10 % (R6.5)
   uint32_t maxconn = 0;
+  TrafficSpec traffic;
   std::vector<Backend> backends;  // sorted by replica id
   std::string attach;
   Duration hold;  // keep requests for so long while there is no backend; zero: do not

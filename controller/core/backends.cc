@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/numbers.h"
 #include "controller/core/drain.h"
 
 namespace drover::controller {
@@ -44,7 +45,19 @@ uint32_t HostPort(const ReplicaRecord& record, uint32_t target) {
   return 0;
 }
 
-std::vector<Backend> BackendsFor(const Model& model, const Service& service, uint32_t target) {
+// What the node's label says, within 1 and 256; 1 where it says nothing of the kind.
+uint32_t Weight(const Node& node, const std::string& label) {
+  for (const auto& [key, value] : node.record.labels) {
+    int64_t weight = 1;
+    if (key == label && absl::SimpleAtoi(value, &weight)) {
+      return static_cast<uint32_t>(std::clamp<int64_t>(weight, 1, 256));
+    }
+  }
+  return 1;
+}
+
+std::vector<Backend> BackendsFor(const Model& model, const Service& service, uint32_t target,
+                                 const std::string& weight_label) {
   const bool shared_cause = SharedCause(model, service);
   std::vector<Backend> backends;
   for (const ReplicaId id : service.replicas) {
@@ -56,7 +69,8 @@ std::vector<Backend> BackendsFor(const Model& model, const Service& service, uin
     const bool routed = replica.state == ReplicaState::kReady || stays || (draining && replica.ever_ready);
     const uint32_t port = HostPort(replica.record, target);
     if (routed && port != 0) {
-      backends.push_back({id, model.nodes.at(replica.record.node).record.address, port, draining});
+      const Node& node = model.nodes.at(replica.record.node);
+      backends.push_back({id, node.record.address, port, draining, Weight(node, weight_label)});
     }
   }
   return backends;
@@ -103,8 +117,9 @@ void Backends::ReviewService(Service& service) {
         set.http = set.http || (listener.http && listener.pull.empty());
         set.maxconn = std::max(set.maxconn, listener.maxconn);
       }
+      set.traffic = listeners.front().traffic;
       set.listeners = std::move(listeners);
-      set.backends = BackendsFor(model_, service, set.target);
+      set.backends = BackendsFor(model_, service, set.target, set.traffic.weight_label);
       sets.push_back(std::move(set));
     }
   }

@@ -132,6 +132,20 @@ struct AutoscaleSpec {
   friend bool operator==(const AutoscaleSpec&, const AutoscaleSpec&) = default;
 };
 
+// How balancers treat the replicas behind a container port, whichever way leads there.
+struct TrafficSpec {
+  enum class Sticky { kNone, kCookie, kSource };
+
+  bool h2 = false;  // replicas speak HTTP/2 without TLS
+  Sticky sticky = Sticky::kNone;
+  std::string weight_label;                    // of nodes; empty: all replicas weigh the same
+  Duration slow_start;                         // a new replica's share grows for so long
+  std::optional<Duration> drain_request = {};  // requests of a leaving replica are cut after it; absent: never
+  std::optional<Duration> drain_tunnel = {};   // the same for upgraded and plain TCP connections
+
+  friend bool operator==(const TrafficSpec&, const TrafficSpec&) = default;
+};
+
 // A way to one container port: a listener of the edge load balancers, or a consumer that pulls.
 struct ListenerSpec {
   std::string bind;     // empty: the edge's own address
@@ -142,6 +156,7 @@ struct ListenerSpec {
   std::string path;
   std::string tls_path;
   uint32_t maxconn = 0;         // per replica; 0: unlimited
+  TrafficSpec traffic;
   std::vector<std::string> on;  // edge names; empty: all. Of `pull`: its entry points
   std::string attach;           // backend of a foreign balancer; empty: managed
   std::string pull;             // consumer that reads from the controller; empty: for edges

@@ -193,6 +193,7 @@ void Server::OnMessage(AgentStream& stream, const v1::AgentMessage& message) {
       return requests_.Answer(*node, message.chunk());
     case v1::AgentMessage::kHello:
       return SendRefusal(stream, Refuse::Code::kProtocol, "Hello may be sent once only");
+    case v1::AgentMessage::kEdgeCheckResult:
     case v1::AgentMessage::MESSAGE_NOT_SET:
       return;  // of a newer protocol
   }

@@ -79,6 +79,20 @@ void Fill(const ProbeAssignment& assignment, v1::ProbeAssignment& out) {
   }
 }
 
+void Fill(const TrafficSpec& traffic, v1::BackendSet& out) {
+  out.set_h2(traffic.h2);
+  if (traffic.sticky != TrafficSpec::Sticky::kNone) {
+    out.set_sticky(traffic.sticky == TrafficSpec::Sticky::kCookie ? "cookie" : "source");
+  }
+  out.set_slow_start_ms(ToMillis(traffic.slow_start));
+  if (traffic.drain_request) {
+    out.set_drain_request_ms(ToMillis(*traffic.drain_request));
+  }
+  if (traffic.drain_tunnel) {
+    out.set_drain_tunnel_ms(ToMillis(*traffic.drain_tunnel));
+  }
+}
+
 v1::BackendSet ToProto(const BackendSet& set) {
   v1::BackendSet out;
   out.set_handle(set.handle);
@@ -98,15 +112,17 @@ v1::BackendSet ToProto(const BackendSet& set) {
   out.set_http(set.http);
   out.set_slots(set.slots);
   out.set_maxconn(set.maxconn);
+  Fill(set.traffic, out);
   for (const Backend& backend : set.backends) {
     v1::Backend& to = *out.add_backends();
     to.set_replica_id(backend.replica.value());
     to.set_address(backend.address);
     to.set_port(backend.port);
     to.set_drain(backend.drain);
+    to.set_weight(backend.weight);
   }
   out.set_attach(set.attach);
-  out.set_hold_ms(static_cast<uint32_t>(absl::ToInt64Milliseconds(set.hold)));
+  out.set_hold_ms(ToMillis(set.hold));
   out.set_max_held(set.max_held);
   return out;
 }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "absl/strings/match.h"
@@ -207,6 +208,40 @@ std::vector<uint32_t> RoutedPorts(const v1::ServiceSpec& service) {
 // For what a consumer does after a fetch, and for requests in hand.
 constexpr Duration kPullDelay = absl::Seconds(5);
 
+TrafficSpec Traffic(const v1::EdgeRoute& edge) {
+  TrafficSpec traffic;
+  traffic.sticky = edge.sticky() == "cookie"   ? TrafficSpec::Sticky::kCookie
+                   : edge.sticky() == "source" ? TrafficSpec::Sticky::kSource
+                                               : TrafficSpec::Sticky::kNone;
+  traffic.weight_label = edge.weight_label();
+  traffic.slow_start = ToCore(edge.slow_start());
+  if (edge.has_drain_request()) {
+    traffic.drain_request = ToCore(edge.drain_request());
+  }
+  if (edge.has_drain_tunnel()) {
+    traffic.drain_tunnel = ToCore(edge.drain_tunnel());
+  }
+  return traffic;
+}
+
+// Several ways lead to one backend: what one of them says holds for all.
+void ShareTraffic(std::vector<ListenerSpec>& listeners) {
+  std::map<std::pair<uint32_t, std::string>, TrafficSpec> shared;
+  for (const ListenerSpec& listener : listeners) {
+    TrafficSpec& all = shared[{listener.target, listener.attach}];
+    const TrafficSpec& one = listener.traffic;
+    all.h2 = all.h2 || one.h2;
+    all.sticky = one.sticky != TrafficSpec::Sticky::kNone ? one.sticky : all.sticky;
+    all.weight_label = one.weight_label.empty() ? all.weight_label : one.weight_label;
+    all.slow_start = std::max(all.slow_start, one.slow_start);
+    all.drain_request = one.drain_request ? one.drain_request : all.drain_request;
+    all.drain_tunnel = one.drain_tunnel ? one.drain_tunnel : all.drain_tunnel;
+  }
+  for (ListenerSpec& listener : listeners) {
+    listener.traffic = shared.at({listener.target, listener.attach});
+  }
+}
+
 std::vector<ListenerSpec> Listeners(const v1::ServiceSpec& service, const std::vector<uint32_t>& routed) {
   std::vector<ListenerSpec> out;
   for (const v1::PortSpec& port : service.ports()) {
@@ -221,6 +256,7 @@ std::vector<ListenerSpec> Listeners(const v1::ServiceSpec& service, const std::v
     listener.port = port.published();
     listener.target = port.target();
     listener.http = port.http();
+    listener.traffic.h2 = port.h2();
     out.push_back(std::move(listener));
   }
   for (const v1::EdgeRoute& edge : service.edges()) {
@@ -230,12 +266,15 @@ std::vector<ListenerSpec> Listeners(const v1::ServiceSpec& service, const std::v
     if (listener.target == 0 && !routed.empty()) {
       listener.target = routed.front();
     }
-    // A port that it refines stays what it is.
-    const bool refines_http =
-        std::any_of(service.ports().begin(), service.ports().end(), [&](const v1::PortSpec& port) {
-          return port.http() && port.published() != 0 && port.published() == edge.listen() && OnEdges(port);
-        });
-    listener.http = !edge.host().empty() || !edge.path().empty() || refines_http;
+    // What is said of its port is said of it.
+    const auto says = [&](bool (v1::PortSpec::*what)() const) {
+      return std::any_of(service.ports().begin(), service.ports().end(), [&](const v1::PortSpec& port) {
+        return port.target() == listener.target && (port.*what)() && OnEdges(port);
+      });
+    };
+    listener.http = !edge.host().empty() || !edge.path().empty() || edge.http() || says(&v1::PortSpec::http);
+    listener.traffic = Traffic(edge);
+    listener.traffic.h2 = edge.h2() || says(&v1::PortSpec::h2);
     listener.host = edge.host();
     listener.path = edge.path();
     listener.tls_path = edge.tls_path();
@@ -248,6 +287,7 @@ std::vector<ListenerSpec> Listeners(const v1::ServiceSpec& service, const std::v
     }
     out.push_back(std::move(listener));
   }
+  ShareTraffic(out);
   return out;
 }
 

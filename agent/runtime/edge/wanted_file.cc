@@ -8,8 +8,8 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "agent/runtime/edge/set_proto.h"
 #include "common/status.h"
-#include "drover/v1/agent.pb.h"
 
 namespace drover::agent {
 namespace {
@@ -17,66 +17,6 @@ namespace {
 absl::Status FileError(const std::string& path) {
   const std::string text = absl::StrCat(path, ": ", std::strerror(errno));
   return errno == ENOENT ? absl::NotFoundError(text) : absl::InternalError(text);
-}
-
-void ToProto(const EdgeSet& set, v1::BackendSet* out) {
-  out->set_handle(set.handle);
-  out->set_stack(set.stack);
-  out->set_service(set.service);
-  out->set_target(set.target);
-  out->set_epoch(set.epoch.value());
-  out->set_revision(set.revision.value());
-  out->set_http(set.http);
-  out->set_slots(set.slots);
-  out->set_maxconn(set.maxconn);
-  out->set_attach(set.attach);
-  out->set_hold_ms(static_cast<uint32_t>(absl::ToInt64Milliseconds(set.hold)));
-  out->set_max_held(set.max_held);
-  for (const EdgeListener& listener : set.listeners) {
-    v1::Listener* to = out->add_listeners();
-    to->set_bind(listener.bind);
-    to->set_port(listener.port);
-    to->set_host(listener.host);
-    to->set_path(listener.path);
-    to->set_tls_path(listener.tls_path);
-  }
-  for (const EdgeBackend& backend : set.backends) {
-    v1::Backend* to = out->add_backends();
-    to->set_replica_id(backend.replica.value());
-    to->set_address(backend.address);
-    to->set_port(backend.port);
-    to->set_drain(backend.drain);
-  }
-}
-
-EdgeSet FromProto(const v1::BackendSet& from) {
-  EdgeSet set;
-  set.handle = from.handle();
-  set.stack = from.stack();
-  set.service = from.service();
-  set.target = from.target();
-  set.epoch = Epoch(from.epoch());
-  set.revision = Revision(from.revision());
-  set.http = from.http();
-  set.slots = from.slots();
-  set.maxconn = from.maxconn();
-  set.attach = from.attach();
-  set.hold = absl::Milliseconds(from.hold_ms());
-  set.max_held = from.max_held();
-  for (const v1::Listener& listener : from.listeners()) {
-    set.listeners.push_back({.bind = listener.bind(),
-                             .port = listener.port(),
-                             .host = listener.host(),
-                             .path = listener.path(),
-                             .tls_path = listener.tls_path()});
-  }
-  for (const v1::Backend& backend : from.backends()) {
-    set.backends.push_back({.replica = ReplicaId(backend.replica_id()),
-                            .address = backend.address(),
-                            .port = backend.port(),
-                            .drain = backend.drain()});
-  }
-  return set;
 }
 
 }  // namespace
@@ -122,7 +62,7 @@ absl::StatusOr<std::string> ReadWholeFile(const std::string& path) {
 absl::Status StoreWanted(const std::string& path, const std::vector<EdgeSet>& sets) {
   v1::BackendSets all;
   for (const EdgeSet& set : sets) {
-    ToProto(set, all.add_sets());
+    *all.add_sets() = ToProto(set);
   }
   return WriteFileAtomically(path, all.SerializeAsString());
 }
