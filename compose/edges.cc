@@ -2,6 +2,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "compose/schema.h"
 
 namespace drover::compose {
@@ -17,6 +18,58 @@ void ReadDelay(const Node& node, v1::EdgeRoute* edge, Reading& r) {
     r.faults.Add(node.mark, "delay must be 0 or more; write for example 5s");
   } else if (value) {
     *edge->mutable_delay() = ToProto(*value);
+  }
+}
+
+// More than nothing; `example` is what could be written.
+void ReadPositive(const Entry& e, absl::string_view example, google::protobuf::Duration* target, Reading& r) {
+  const auto value = ReadDuration(e.value, r.faults);
+  if (value && *value <= absl::ZeroDuration()) {
+    r.faults.Add(e.value.mark, absl::StrCat(e.key, " must be more than 0; write for example ", example));
+  } else if (value) {
+    *target = ToProto(*value);
+  }
+}
+
+// `drain: 5m` for all, or `drain: {request: 1m, tunnel: 10m}`.
+void ReadDrain(const Entry& entry, v1::EdgeRoute* edge, Reading& r) {
+  if (!entry.value.is_map()) {
+    ReadPositive(entry, "5m, or `{request: 1m, tunnel: 10m}`", edge->mutable_drain_request(), r);
+    *edge->mutable_drain_tunnel() = edge->drain_request();
+    return;
+  }
+  ReadMap(entry.value, "drain",
+          {{"request", [&](const Entry& e) { ReadPositive(e, "1m", edge->mutable_drain_request(), r); }},
+           {"tunnel", [&](const Entry& e) { ReadPositive(e, "10m", edge->mutable_drain_tunnel(), r); }}},
+          r.faults);
+}
+
+// `weight: node.labels.NAME`, as in placement.
+void ReadWeight(const Entry& entry, v1::EdgeRoute* edge, Reading& r) {
+  const std::string written = ReadText(entry.value, r.faults).value_or("");
+  absl::string_view label = written;
+  if (!absl::ConsumePrefix(&label, "node.labels.") || label.empty()) {
+    r.faults.Add(
+        entry.value.mark,
+        absl::StrCat("weight \"", written,
+                     "\" is no label of nodes; write node.labels.NAME, where each node's label says 1 "
+                     "to 256"));
+    return;
+  }
+  edge->set_weight_label(std::string(label));
+}
+
+void ReadSticky(const Entry& entry, v1::EdgeRoute* edge, Reading& r) {
+  static constexpr const char* kWays[] = {"cookie", "source"};
+  if (const auto way = ReadWord(entry.value, {"cookie", "source"}, r.faults)) {
+    edge->set_sticky(kWays[*way]);
+  }
+}
+
+void ReadProtocol(const Entry& entry, v1::EdgeRoute* edge, Reading& r) {
+  if (const auto protocol = ReadWord(entry.value, {"tcp", "http", "h2c", "grpc"}, r.faults)) {
+    edge->set_http(*protocol > 0);
+    edge->set_h2(*protocol > 1);
   }
 }
 
@@ -39,7 +92,8 @@ void CheckPull(const Node& item, const v1::EdgeRoute& edge, Reading& r) {
       }
     }
   }
-  for (const char* key : {"tls", "maxconn"}) {
+  for (const char* key :
+       {"tls", "maxconn", "sticky", "weight", "slow_start", "timeout", "drain", "app_protocol"}) {
     if (const Node* value = item.Find(key)) {
       r.faults.Add(value->mark,
                    absl::StrCat(key, " is not passed on to who pulls; set it there and leave it out here"));
@@ -66,6 +120,12 @@ void ReadEdge(const Node& item, ServiceRead& s, Reading& r) {
             [&](const Entry& e) {
               edge->set_maxconn(static_cast<uint32_t>(ReadInt(e.value, 1, 1'000'000, r.faults).value_or(0)));
             }},
+           {"app_protocol", [&](const Entry& e) { ReadProtocol(e, edge, r); }},
+           {"sticky", [&](const Entry& e) { ReadSticky(e, edge, r); }},
+           {"weight", [&](const Entry& e) { ReadWeight(e, edge, r); }},
+           {"slow_start", [&](const Entry& e) { ReadPositive(e, "30s", edge->mutable_slow_start(), r); }},
+           {"timeout", [&](const Entry& e) { ReadPositive(e, "5m", edge->mutable_timeout(), r); }},
+           {"drain", [&](const Entry& e) { ReadDrain(e, edge, r); }},
            TextsKey("on", r, edge->mutable_on()),
            TextKey("attach", r, edge->mutable_attach()),
            TextKey("pull", r, edge->mutable_pull()),
@@ -147,19 +207,11 @@ void ReadEdges(const Entry& entry, ServiceRead& s, Reading& r) {
 
 void ReadReady(const Entry& entry, ServiceRead& s, Reading& r) {
   v1::ReadyCheck* ready = s.spec.mutable_ready();
-  auto positive = [&](const Entry& e, const std::function<google::protobuf::Duration*()>& target) {
-    const auto value = ReadDuration(e.value, r.faults);
-    if (value && *value <= absl::ZeroDuration()) {
-      r.faults.Add(e.value.mark, absl::StrCat(e.key, " must be more than 0; write for example 1s"));
-    } else if (value) {
-      *target() = ToProto(*value);
-    }
-  };
   ReadMap(entry.value, "x-ready",
           {{"http", [&](const Entry& e) { ReadHttp(e, ready, r); }},
            {"tcp", [&](const Entry& e) { ReadTcp(e, ready, r); }},
-           {"interval", [&](const Entry& e) { positive(e, [&] { return ready->mutable_interval(); }); }},
-           {"timeout", [&](const Entry& e) { positive(e, [&] { return ready->mutable_timeout(); }); }}},
+           {"interval", [&](const Entry& e) { ReadPositive(e, "1s", ready->mutable_interval(), r); }},
+           {"timeout", [&](const Entry& e) { ReadPositive(e, "1s", ready->mutable_timeout(), r); }}},
           r.faults);
   if (!entry.value.is_map()) {
     return;

@@ -33,6 +33,7 @@ struct Written {
   bool host_mode = false;
   bool ingress = false;
   bool http = false;
+  bool h2 = false;
 };
 
 std::optional<Written> SplitShort(absl::string_view text) {
@@ -109,6 +110,7 @@ void Expand(const Written& written, const Mark& mark, ServiceRead& s, Reading& r
     port.spec.set_protocol(written.protocol == "udp" ? v1::PROTOCOL_UDP : v1::PROTOCOL_TCP);
     port.spec.set_host_mode(written.host_mode || (IsLoopback(written.ip) && published->first != 0));
     port.spec.set_http(written.http);
+    port.spec.set_h2(written.h2);
     s.ports.push_back(std::move(port));
   }
 }
@@ -131,11 +133,13 @@ void ReadLong(const Node& item, ServiceRead& s, Reading& r) {
            {"app_protocol",
             [&](const Entry& e) {
               const std::string protocol = ReadText(e.value, r.faults).value_or("");
-              written.http = protocol == "http";
-              if (!protocol.empty() && protocol != "http" && protocol != "tcp") {
-                r.faults.Warn(e.value.mark,
-                              absl::StrCat("app_protocol \"", protocol,
-                                           "\" is not honoured and balanced as tcp; write http or tcp"));
+              written.h2 = protocol == "h2c" || protocol == "grpc";
+              written.http = protocol == "http" || written.h2;
+              if (!protocol.empty() && !written.http && protocol != "tcp") {
+                r.faults.Warn(
+                    e.value.mark,
+                    absl::StrCat("app_protocol \"", protocol,
+                                 "\" is not honoured and balanced as tcp; write http, h2c, grpc or tcp"));
               }
             }}},
           r.faults);

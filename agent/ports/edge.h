@@ -41,9 +41,12 @@ struct EdgeTraffic {
 
   bool h2 = false;  // with `http`: replicas speak HTTP/2 without TLS
   Sticky sticky = Sticky::kNone;
-  Duration slow_start;                         // a new replica's share grows for so long
-  std::optional<Duration> drain_request = {};  // requests of a leaving replica are cut after it; absent: never
-  std::optional<Duration> drain_tunnel = {};   // the same for upgraded and plain TCP connections
+  bool weighted = false;                 // by EdgeBackend.weight; else as the balancer's file says
+  Duration slow_start;                   // a new replica's share grows for so long
+  Duration timeout = absl::Seconds(60);  // a request may be silent for so long
+  std::optional<Duration> drain_request =
+      {};                                     // requests of a leaving replica are cut after it; absent: never
+  std::optional<Duration> drain_tunnel = {};  // the same for upgraded and plain TCP connections
 
   friend bool operator==(const EdgeTraffic&, const EdgeTraffic&) = default;
 };

@@ -312,7 +312,10 @@ class Agent::Impl {
         prober_->SetProbes({message.probes().probes().begin(), message.probes().probes().end()});
         break;
       case v1::ControllerMessage::kBackends:
-        TakeBackends(message.backends());
+        if (edge_ != nullptr) {
+          edge_->SetDesired({message.backends().epoch(), message.backends().revision()},
+                            EdgeSetsFromWire(message.backends()));
+        }
         break;
       case v1::ControllerMessage::kImageRequest:
         requests_->Image(message.image_request());
@@ -338,19 +341,6 @@ class Agent::Impl {
       case v1::ControllerMessage::MESSAGE_NOT_SET:
         break;
     }
-  }
-
-  // Only the newest list counts: (epoch, revision) never goes back (R6.1).
-  void TakeBackends(const v1::BackendSets& sets) {
-    if (edge_ == nullptr) {
-      return;
-    }
-    std::pair<uint64_t, uint64_t> version(sets.epoch(), sets.revision());
-    if (version < backends_version_) {
-      return;
-    }
-    backends_version_ = version;
-    edge_->SetDesired(EdgeSetsFromWire(sets));
   }
 
   // ---- what the controller is told -----------------------------------------------------------------
@@ -552,8 +542,7 @@ class Agent::Impl {
   std::shared_ptr<const Snapshot> snapshot_ = std::make_shared<Snapshot>();
   std::deque<std::pair<Notice, Instant>> notices_;
 
-  std::vector<ProbeTarget> targets_;                      // on the loop's thread
-  std::pair<uint64_t, uint64_t> backends_version_{0, 0};  // on the link's reading thread
+  std::vector<ProbeTarget> targets_;  // on the loop's thread
   std::atomic<bool> connected_{false};
   std::string last_trouble_;  // on the link's reading thread
   Samples samples_;           // on the link's writing thread

@@ -74,9 +74,13 @@ void EdgeRunner::Look() {
   wake_.notify_all();
 }
 
-void EdgeRunner::SetDesired(std::vector<EdgeSet> sets) {
+void EdgeRunner::SetDesired(std::pair<uint64_t, uint64_t> version, std::vector<EdgeSet> sets) {
   {
     std::lock_guard lock(mutex_);
+    if (version < version_) {
+      return;
+    }
+    version_ = version;
     wanted_ = std::move(sets);
   }
   wake_.notify_all();

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "agent/ports/edge.h"
@@ -26,8 +27,9 @@ class EdgeRunner {
   EdgeRunner(const EdgeRunner&) = delete;
   EdgeRunner& operator=(const EdgeRunner&) = delete;
 
-  // Thread-safe, does not block.
-  void SetDesired(std::vector<EdgeSet> sets);
+  // Only the newest list counts: `version`, an epoch and a revision, never goes back (R6.1). Thread-safe,
+  // does not block.
+  void SetDesired(std::pair<uint64_t, uint64_t> version, std::vector<EdgeSet> sets);
   // The newest round's; empty before the first.
   std::optional<EdgeState> state() const;
 
@@ -41,6 +43,7 @@ class EdgeRunner {
   std::function<void()> news_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
+  std::pair<uint64_t, uint64_t> version_{0, 0};
   std::optional<std::vector<EdgeSet>> wanted_;  // not handed over yet
   std::optional<EdgeState> state_;
   bool look_ = false;  // a round is due now

@@ -84,6 +84,28 @@ bool Known(const Model& model, const Service& service) {
          });
 }
 
+// All but handle and revision. `listeners` are those of one port and way.
+BackendSet MakeSet(const Model& model, const Service& service, std::vector<ListenerSpec> listeners) {
+  BackendSet set;
+  set.service = service.key;
+  set.target = listeners.front().target;
+  set.attach = listeners.front().attach;
+  set.traffic = listeners.front().traffic;
+  set.epoch = model.epoch;
+  set.slots = SlotsFor(*service.spec, service.record.desired);
+  if (service.spec->autoscale && service.spec->autoscale->hold > absl::ZeroDuration()) {
+    set.hold = service.spec->autoscale->hold;
+    set.max_held = static_cast<uint32_t>(service.spec->autoscale->max_held);
+  }
+  for (const ListenerSpec& listener : listeners) {
+    set.http = set.http || (listener.http && listener.pull.empty());
+    set.maxconn = std::max(set.maxconn, listener.maxconn);
+  }
+  set.listeners = std::move(listeners);
+  set.backends = BackendsFor(model, service, set.target, set.traffic.weight_label);
+  return set;
+}
+
 }  // namespace
 
 uint32_t SlotsFor(const ServiceSpec& spec, int64_t desired) {
@@ -99,28 +121,11 @@ void Backends::ReviewService(Service& service) {
       groups[{listener.target, listener.attach}].push_back(listener);
     }
     for (auto& [key, listeners] : groups) {
-      BackendSet set;
       uint32_t& handle = service.handles[key];
       handle = handle == 0 ? next_handle_++ : handle;
       model_.set_owners[handle] = service.key;
+      BackendSet& set = sets.emplace_back(MakeSet(model_, service, std::move(listeners)));
       set.handle = handle;
-      set.service = service.key;
-      set.target = key.first;
-      set.attach = key.second;
-      set.epoch = model_.epoch;
-      set.slots = SlotsFor(*service.spec, service.record.desired);
-      if (service.spec->autoscale && service.spec->autoscale->hold > absl::ZeroDuration()) {
-        set.hold = service.spec->autoscale->hold;
-        set.max_held = static_cast<uint32_t>(service.spec->autoscale->max_held);
-      }
-      for (const ListenerSpec& listener : listeners) {
-        set.http = set.http || (listener.http && listener.pull.empty());
-        set.maxconn = std::max(set.maxconn, listener.maxconn);
-      }
-      set.traffic = listeners.front().traffic;
-      set.listeners = std::move(listeners);
-      set.backends = BackendsFor(model_, service, set.target, set.traffic.weight_label);
-      sets.push_back(std::move(set));
     }
   }
   if (service.retired && service.replicas.empty()) {

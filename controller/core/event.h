@@ -139,6 +139,7 @@ struct EdgeSetStatus {
   // Of this balancer process: requests that have come, and what of them has ended.
   std::optional<uint64_t> requests_total;
   std::optional<uint64_t> finished_total;
+  uint64_t closed_total = 0;  // connections closed at their drain limit, since the agent started
   std::string error;
   Duration age;  // at sending
 };

@@ -258,6 +258,24 @@ void NoteReloads(Model& model, const Node& node, const EdgeStatus& status) {
   }
 }
 
+// What was cut at a drain limit is said, with the number.
+void NoteClosed(Model& model, const Node& node, const EdgeSetStatus& before, const EdgeSetStatus& set) {
+  const auto owner = model.set_owners.find(set.set);
+  if (set.closed_total <= before.closed_total || owner == model.set_owners.end()) {
+    return;
+  }
+  const uint64_t closed = set.closed_total - before.closed_total;
+  model.Tell({"service",
+              "ConnectionsClosed",
+              absl::StrCat(model.NodeName(node.record.id), ": the balancer closed ", closed,
+                           closed == 1 ? " connection" : " connections",
+                           " that stayed with a leaving replica beyond the drain limit of x-edge"),
+              owner->second,
+              {},
+              node.record.id,
+              true});
+}
+
 void FoldEdge(Model& model, Node& node, const EdgeStatus& status, Instant sent) {
   NoteReloads(model, node, status);
   const std::string before = node.edge ? node.edge->error : "";
@@ -280,6 +298,7 @@ void FoldEdge(Model& model, Node& node, const EdgeStatus& status, Instant sent) 
     if (const auto owner = model.set_owners.find(set.set); !follows && owner != model.set_owners.end()) {
       model.ShowService(owner->second);
     }
+    NoteClosed(model, node, known, set);
     known = set;
     FoldEdgeReading(model, node, status.instance, set, sent - set.age);
   }

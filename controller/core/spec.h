@@ -138,10 +138,12 @@ struct TrafficSpec {
 
   bool h2 = false;  // replicas speak HTTP/2 without TLS
   Sticky sticky = Sticky::kNone;
-  std::string weight_label;                    // of nodes; empty: all replicas weigh the same
-  Duration slow_start;                         // a new replica's share grows for so long
-  std::optional<Duration> drain_request = {};  // requests of a leaving replica are cut after it; absent: never
-  std::optional<Duration> drain_tunnel = {};   // the same for upgraded and plain TCP connections
+  std::string weight_label;              // of nodes; empty: all replicas weigh the same
+  Duration slow_start;                   // a new replica's share grows for so long
+  Duration timeout = absl::Seconds(60);  // a request may be silent for so long
+  std::optional<Duration> drain_request =
+      {};                                     // requests of a leaving replica are cut after it; absent: never
+  std::optional<Duration> drain_tunnel = {};  // the same for upgraded and plain TCP connections
 
   friend bool operator==(const TrafficSpec&, const TrafficSpec&) = default;
 };
@@ -155,7 +157,7 @@ struct ListenerSpec {
   std::string host;  // HTTP routing; empty: any
   std::string path;
   std::string tls_path;
-  uint32_t maxconn = 0;         // per replica; 0: unlimited
+  uint32_t maxconn = 0;  // per replica; 0: unlimited
   TrafficSpec traffic;
   std::vector<std::string> on;  // edge names; empty: all. Of `pull`: its entry points
   std::string attach;           // backend of a foreign balancer; empty: managed

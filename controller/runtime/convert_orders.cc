@@ -84,7 +84,9 @@ void Fill(const TrafficSpec& traffic, v1::BackendSet& out) {
   if (traffic.sticky != TrafficSpec::Sticky::kNone) {
     out.set_sticky(traffic.sticky == TrafficSpec::Sticky::kCookie ? "cookie" : "source");
   }
+  out.set_weighted(!traffic.weight_label.empty());
   out.set_slow_start_ms(ToMillis(traffic.slow_start));
+  out.set_timeout_ms(ToMillis(traffic.timeout));
   if (traffic.drain_request) {
     out.set_drain_request_ms(ToMillis(*traffic.drain_request));
   }

@@ -215,6 +215,9 @@ TrafficSpec Traffic(const v1::EdgeRoute& edge) {
                                                : TrafficSpec::Sticky::kNone;
   traffic.weight_label = edge.weight_label();
   traffic.slow_start = ToCore(edge.slow_start());
+  if (edge.has_timeout()) {
+    traffic.timeout = ToCore(edge.timeout());
+  }
   if (edge.has_drain_request()) {
     traffic.drain_request = ToCore(edge.drain_request());
   }
@@ -234,6 +237,7 @@ void ShareTraffic(std::vector<ListenerSpec>& listeners) {
     all.sticky = one.sticky != TrafficSpec::Sticky::kNone ? one.sticky : all.sticky;
     all.weight_label = one.weight_label.empty() ? all.weight_label : one.weight_label;
     all.slow_start = std::max(all.slow_start, one.slow_start);
+    all.timeout = one.timeout != TrafficSpec().timeout ? one.timeout : all.timeout;
     all.drain_request = one.drain_request ? one.drain_request : all.drain_request;
     all.drain_tunnel = one.drain_tunnel ? one.drain_tunnel : all.drain_tunnel;
   }

@@ -217,6 +217,7 @@ EdgeStatus ToCore(const v1::EdgeReport& report, Faults& faults) {
     if (set.has_finished_total()) {
       status.finished_total = set.finished_total();
     }
+    status.closed_total = set.closed_total();
     status.at_least = set.at_least();
     status.error = set.error();
     status.age = Millis(set.age_ms());

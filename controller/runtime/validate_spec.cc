@@ -25,8 +25,6 @@ bool IsName(absl::string_view text, bool lower_only) {
   });
 }
 
-bool IsPort(uint32_t port) { return port >= 1 && port <= 65535; }
-
 std::string PathOf(absl::string_view list, int index, const std::string& name) {
   return name.empty() ? absl::StrCat(list, "[", index, "]") : absl::StrCat(list, ".", name);
 }
@@ -284,123 +282,6 @@ void CheckAutoscale(const v1::StackSpec& spec, const v1::ServiceSpec& service, c
   }
   if (service.has_task()) {
     Add(faults, path, "a task runs once; remove autoscale or task");
-  }
-}
-
-// Listeners of all services share the edges' ports.
-class Listeners {
- public:
-  void Add(const std::string& path, const std::string& bind, uint32_t port, const std::string& route,
-           Faults& faults) {
-    const auto [it, fresh] = taken_.try_emplace({port, bind, route}, path);
-    if (!fresh) {
-      controller::Add(faults, path,
-                      absl::StrCat("port ", port, " is taken by ", it->second, "; use another port"));
-      return;
-    }
-    const auto [kind, first] = routed_.try_emplace({port, bind}, !route.empty(), path);
-    if (!first && kind->second.first != !route.empty()) {
-      controller::Add(faults, path,
-                      absl::StrCat("port ", port, " is used by ", kind->second.second,
-                                   "; listeners of one port must all have a host or path"));
-    }
-  }
-
- private:
-  std::map<std::tuple<uint32_t, std::string, std::string>, std::string> taken_;
-  std::map<std::pair<uint32_t, std::string>, std::pair<bool, std::string>> routed_;
-};
-
-// A name that can stand in an address and in a sentence.
-bool IsConsumerName(const std::string& name) {
-  return name.size() <= 63 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
-           return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
-         });
-}
-
-void CheckPull(const v1::EdgeRoute& edge, const std::string& at, Faults& faults) {
-  if (!IsConsumerName(edge.pull())) {
-    Add(faults, at + ".pull", "must be at most 63 of letters, digits, \"-\", \"_\" and \".\"");
-  }
-  if (edge.listen() != 0 || !edge.attach().empty()) {
-    Add(faults, at + ".pull", "goes with neither listen nor attach; make an edge for each");
-  }
-  if (!edge.tls_path().empty() || edge.maxconn() != 0) {
-    Add(faults, at + ".pull", "goes with neither tlsPath nor maxconn; set them at the consumer");
-  }
-  if (edge.pull() == "xds" && !(edge.host().empty() && edge.path().empty() && edge.on().empty())) {
-    Add(faults, at, "host, path and on have no meaning for xds; leave them out");
-  }
-  if (edge.has_delay() && (edge.delay().seconds() < 0 || edge.delay().nanos() < 0)) {
-    Add(faults, at + ".delay", "must be 0 or more");
-  }
-  // They stand between backquotes in a rule.
-  if (absl::StrContains(edge.host(), "`") || absl::StrContains(edge.path(), "`")) {
-    Add(faults, at, "host and path must have no backquote");
-  }
-}
-
-void CheckPorts(const v1::ServiceSpec& service, const std::string& path, Listeners& listeners,
-                Faults& faults) {
-  for (int i = 0; i < service.ports_size(); ++i) {
-    const v1::PortSpec& port = service.ports(i);
-    const std::string at = absl::StrCat(path, ".ports[", i, "]");
-    if (!IsPort(port.target())) {
-      Add(faults, at + ".target", "must be 1 to 65535");
-    }
-    if (port.published() > 65535) {
-      Add(faults, at + ".published", "must be 0 (none) to 65535");
-    }
-    if (port.published() == 0 || OnOwnHost(port)) {
-      continue;
-    }
-    if (port.protocol() == v1::PROTOCOL_UDP) {
-      Add(faults, at, "UDP can't be balanced; use mode: host, which binds the port of the replica's node");
-      continue;
-    }
-    const bool refined = std::any_of(service.edges().begin(), service.edges().end(),
-                                     [&](const auto& edge) { return edge.listen() == port.published(); });
-    if (!refined) {
-      listeners.Add(at, port.host_ip(), port.published(), "", faults);
-    }
-  }
-  for (int i = 0; i < service.routed_ports_size(); ++i) {
-    if (!IsPort(service.routed_ports(i))) {
-      Add(faults, absl::StrCat(path, ".routedPorts[", i, "]"), "must be 1 to 65535");
-    }
-  }
-  for (int i = 0; i < service.edges_size(); ++i) {
-    const v1::EdgeRoute& edge = service.edges(i);
-    const std::string at = absl::StrCat(path, ".edges[", i, "]");
-    if (!edge.pull().empty()) {
-      CheckPull(edge, at, faults);
-    } else if (edge.attach().empty() && !IsPort(edge.listen())) {
-      Add(faults, at + ".listen", "must be 1 to 65535, or name an existing backend in attach");
-    }
-    if (edge.target() > 65535) {
-      Add(faults, at + ".target", "must be 1 to 65535");
-    }
-    if (edge.target() == 0) {
-      std::set<uint32_t> targets(service.routed_ports().begin(), service.routed_ports().end());
-      for (const v1::PortSpec& port : service.ports()) {
-        if (!OnOwnHost(port) && port.protocol() != v1::PROTOCOL_UDP) {
-          targets.insert(port.target());
-        }
-      }
-      if (targets.size() != 1) {
-        Add(faults, at + ".target",
-            absl::StrCat("is missing and the service has ", targets.size(),
-                         " routed ports; say which container port is meant"));
-      }
-    }
-    if (!edge.path().empty() && edge.path()[0] != '/') {
-      Add(faults, at + ".path", "must begin with /");
-    }
-    if (edge.attach().empty() && IsPort(edge.listen())) {
-      const std::string route =
-          edge.host().empty() && edge.path().empty() ? "" : absl::StrCat(edge.host(), " ", edge.path());
-      listeners.Add(at, "", edge.listen(), route, faults);
-    }
   }
 }
 

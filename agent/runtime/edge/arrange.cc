@@ -97,4 +97,12 @@ std::vector<RenderedSet> ArrangeSets(const std::vector<EdgeSet>& sets, const std
   return out;
 }
 
+Duration OldWorkersMayStay(Duration at_least, const std::vector<RenderedSet>& sets) {
+  Duration longest = at_least;
+  for (const RenderedSet& rendered : sets) {
+    longest = std::max(longest, rendered.set->traffic.timeout + absl::Seconds(10));
+  }
+  return longest;
+}
+
 }  // namespace drover::agent

@@ -37,4 +37,8 @@ std::string ListenerName(const EdgeListener& listener);
 std::vector<RenderedSet> ArrangeSets(const std::vector<EdgeSet>& sets, const std::string& bind,
                                      const std::string& attach_needs);
 
+// How long workers of before a reload may go on: `at_least`, and longer than any request of `sets` may be
+// silent.
+Duration OldWorkersMayStay(Duration at_least, const std::vector<RenderedSet>& sets);
+
 }  // namespace drover::agent

@@ -13,7 +13,11 @@ EdgeTraffic TrafficFrom(const v1::BackendSet& from) {
   traffic.sticky = from.sticky() == "cookie"   ? EdgeTraffic::Sticky::kCookie
                    : from.sticky() == "source" ? EdgeTraffic::Sticky::kSource
                                                : EdgeTraffic::Sticky::kNone;
+  traffic.weighted = from.weighted();
   traffic.slow_start = absl::Milliseconds(from.slow_start_ms());
+  if (from.timeout_ms() != 0) {
+    traffic.timeout = absl::Milliseconds(from.timeout_ms());
+  }
   if (from.has_drain_request_ms()) {
     traffic.drain_request = absl::Milliseconds(from.drain_request_ms());
   }
@@ -30,7 +34,9 @@ void FillTraffic(const EdgeTraffic& traffic, v1::BackendSet& out) {
   if (traffic.sticky != EdgeTraffic::Sticky::kNone) {
     out.set_sticky(traffic.sticky == EdgeTraffic::Sticky::kCookie ? "cookie" : "source");
   }
+  out.set_weighted(traffic.weighted);
   out.set_slow_start_ms(Millis(traffic.slow_start));
+  out.set_timeout_ms(Millis(traffic.timeout));
   if (traffic.drain_request) {
     out.set_drain_request_ms(Millis(*traffic.drain_request));
   }

@@ -145,6 +145,17 @@ std::optional<EdgeServerState> EdgeFixture::Await(ReplicaId replica,
   return std::nullopt;
 }
 
+bool EdgeFixture::RoundsUntil(const std::function<bool()>& done, Duration limit) {
+  for (const Instant end = ContractNow() + limit; ContractNow() < end;) {
+    last_ = edge_->Reconcile(ContractNow());
+    if (done()) {
+      return true;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  return false;
+}
+
 bool EdgeFixture::Drained(ReplicaId replica) {
   return Await(replica, [](const EdgeServerState& server) { return server.in_flight == 0; }).has_value();
 }

@@ -62,6 +62,8 @@ class EdgeFixture : public ::testing::Test {
   std::optional<EdgeServerState> Await(ReplicaId replica,
                                        const std::function<bool(const EdgeServerState&)>& good);
   bool Drained(ReplicaId replica);
+  // Rounds until `done`, as the agent makes them while something drains; false: it took longer than `limit`.
+  bool RoundsUntil(const std::function<bool()>& done, Duration limit = absl::Seconds(5));
   // One request hangs in `backend`.
   bool Busy(const HttpBackend& backend);
   std::optional<EdgeServerState> FirstKnown(const HttpBackend& backend);

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cerrno>
 #include <chrono>
 #include <cstdlib>
@@ -75,6 +76,11 @@ std::string Request(const std::string& path, const std::string& host) {
   return "GET " + path + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n";
 }
 
+// The example of RFC 6455, section 1.3.
+constexpr char kSwitching[] =
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
 // What a client sees before it sends.
 bool IsClosed(int fd) {
   char byte = 0;
@@ -83,6 +89,18 @@ bool IsClosed(int fd) {
 }
 
 }  // namespace
+
+std::string HeaderOf(const std::string& head, const std::string& lower_case_name) {
+  std::string lower = head;
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string key = "\r\n" + lower_case_name + ": ";
+  const size_t at = lower.find(key);
+  if (at == std::string::npos) {
+    return "";
+  }
+  return head.substr(at + key.size(), lower.find("\r\n", at + 2) - at - key.size());
+}
 
 HttpBackend::HttpBackend() : listener_(Listen(&port_)), acceptor_([this] { Accept(); }) {}
 
@@ -122,9 +140,25 @@ void HttpBackend::Serve(int fd) {
       "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
   std::string input;
   char buffer[4096];
+  bool tunnel = false;
   for (ssize_t n = 0; (n = recv(fd, buffer, sizeof(buffer), 0)) > 0;) {
+    if (tunnel) {
+      send(fd, buffer, static_cast<size_t>(n), MSG_NOSIGNAL);
+      continue;
+    }
     input.append(buffer, static_cast<size_t>(n));
     for (size_t end = 0; (end = input.find("\r\n\r\n")) != std::string::npos; input.erase(0, end + 4)) {
+      const std::string head = input.substr(0, end);
+      if (HeaderOf(head, "upgrade") != "") {
+        tunnel = true;
+        send(fd, kSwitching, sizeof(kSwitching) - 1, MSG_NOSIGNAL);
+        break;
+      }
+      const size_t body_size = std::strtoul(HeaderOf(head, "content-length").c_str(), nullptr, 10);
+      if (input.size() < end + 4 + body_size) {
+        break;  // more of an upload is to come
+      }
+      input.erase(end + 4, body_size);
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
       while (held_ && !stop_) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -147,6 +181,39 @@ uint32_t FreePort() {
 }
 
 int ConnectSilently(uint32_t port) { return Connect(port); }
+
+std::string FetchText(uint32_t port, const std::string& header) {
+  const int fd = Connect(port);
+  const std::string request = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" + header + "\r\n";
+  std::string answer;
+  if (fd >= 0 && send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0) {
+    char buffer[4096];
+    for (ssize_t n = 0; (n = recv(fd, buffer, sizeof(buffer), 0)) > 0;) {
+      answer.append(buffer, static_cast<size_t>(n));
+    }
+  }
+  close(fd);
+  return answer;
+}
+
+int OpenWebSocket(uint32_t port) {
+  const int fd = Connect(port);
+  const std::string request =
+      "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+  char buffer[4096];
+  if (fd >= 0 && send(fd, request.data(), request.size(), MSG_NOSIGNAL) > 0 &&
+      recv(fd, buffer, sizeof(buffer), 0) > 12 && std::string(buffer + 9, 3) == "101") {
+    return fd;
+  }
+  close(fd);
+  return -1;
+}
+
+bool Echoes(int fd) {
+  char byte = 0;
+  return send(fd, "x", 1, MSG_NOSIGNAL) == 1 && recv(fd, &byte, 1, 0) == 1 && byte == 'x';
+}
 
 int Fetch(uint32_t port, const std::string& path, const std::string& host) {
   const int fd = Connect(port);

@@ -14,7 +14,8 @@
 
 namespace drover::testing {
 
-// Listens on 127.0.0.1 at a port of its own choice. Thread per connection, keep-alive.
+// Listens on 127.0.0.1 at a port of its own choice. Thread per connection, keep-alive. Answers with its port,
+// after the whole of an upload; a WebSocket gets its bytes back.
 class HttpBackend {
  public:
   HttpBackend();
@@ -47,6 +48,17 @@ uint32_t FreePort();
 
 // A connection on which nothing is sent; its descriptor, or -1.
 int ConnectSilently(uint32_t port);
+
+// The value of a header; empty when it is not there.
+std::string HeaderOf(const std::string& head, const std::string& lower_case_name);
+
+// One request with a further header line ("K: V\r\n", or nothing) on a fresh connection; all of the answer.
+std::string FetchText(uint32_t port, const std::string& header = "");
+
+// An upgraded connection; its descriptor, or -1.
+int OpenWebSocket(uint32_t port);
+// What is sent on it comes back.
+bool Echoes(int fd);
 
 // One request on a fresh connection; the status code, or 0 for any other end.
 int Fetch(uint32_t port, const std::string& path = "/", const std::string& host = "localhost");

@@ -115,6 +115,43 @@ TEST(PortsTest, R6_1_WhoPullsIsNamedWithItsDelay) {
   EXPECT_THAT(web.routed_ports(), ElementsAre(8000, 9000));
 }
 
+TEST(PortsTest, HowReplicasAreTreatedIsSaidInXEdge) {
+  const auto web = ServiceOf(
+      LoadText("services: {web: {image: i, deploy: {x-edge: ["
+               "{listen: 80, target: 8000, app_protocol: http, sticky: cookie, weight: node.labels.power,"
+               " slow_start: 30s, timeout: 5m, drain: {request: 1m, tunnel: 10m}},"
+               "{listen: 81, target: 8001, app_protocol: grpc, sticky: source, drain: 90s}]}}}"),
+      "web");
+  ASSERT_EQ(web.edges_size(), 2);
+  EXPECT_EQ(web.edges(0).sticky(), "cookie");
+  EXPECT_EQ(web.edges(0).weight_label(), "power");
+  EXPECT_EQ(web.edges(0).slow_start().seconds(), 30);
+  EXPECT_EQ(web.edges(0).timeout().seconds(), 300);
+  EXPECT_EQ(web.edges(0).drain_request().seconds(), 60);
+  EXPECT_EQ(web.edges(0).drain_tunnel().seconds(), 600);
+  EXPECT_TRUE(web.edges(0).http());
+  EXPECT_FALSE(web.edges(0).h2());
+  EXPECT_TRUE(web.edges(1).http());
+  EXPECT_TRUE(web.edges(1).h2());
+  EXPECT_EQ(web.edges(1).drain_request().seconds(), 90);
+  EXPECT_EQ(web.edges(1).drain_tunnel().seconds(), 90);
+}
+
+TEST(PortsTest, HowReplicasAreTreatedIsRefusedWithWhatWouldBeRight) {
+  const auto fault = [](const std::string& key) {
+    return PullFault(absl::StrCat("{listen: 80, target: 80, ", key, "}"));
+  };
+  EXPECT_THAT(fault("sticky: ip"), HasSubstr("cookie"));
+  EXPECT_THAT(fault("weight: 3"), HasSubstr("write node.labels.NAME"));
+  EXPECT_THAT(fault("weight: node.labels."), HasSubstr("write node.labels.NAME"));
+  EXPECT_THAT(fault("slow_start: 0s"), HasSubstr("slow_start must be more than 0; write for example 30s"));
+  EXPECT_THAT(fault("timeout: 0s"), HasSubstr("timeout must be more than 0"));
+  EXPECT_THAT(fault("drain: 0s"), HasSubstr("`{request: 1m, tunnel: 10m}`"));
+  EXPECT_THAT(fault("drain: {tunel: 1m}"), HasSubstr("tunnel"));
+  EXPECT_THAT(fault("app_protocol: udp"), HasSubstr("grpc"));
+  EXPECT_THAT(PullFault("{pull: t, target: 80, sticky: cookie}"), HasSubstr("sticky is not passed on"));
+}
+
 TEST(PortsTest, WhatDoesNotGoWithPull) {
   EXPECT_EQ(PullFault("{pull: t, target: 80, delay: 0s}"), "");
   EXPECT_THAT(PullFault("{pull: t, listen: 443, target: 80}"), HasSubstr("write an entry for each"));

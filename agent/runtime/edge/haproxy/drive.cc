@@ -193,7 +193,7 @@ OldLoad ReadOldLoad(const std::string& master_socket, const std::vector<std::str
     return old;
   }
   for (const int64_t pid : ParseOldWorkers(*processes)) {
-    old.any = true;
+    old.workers.push_back(pid);
     old.known = old.known && AddWorker(*master, pid, backends, old).ok();
   }
   return old;
@@ -211,12 +211,12 @@ absl::StatusOr<SetRound> DriveSet(RuntimeSession& session, const EdgeSet& set, c
   SetRound round;
   round.state.handle = set.handle;
   ASSIGN_OR_RETURN(Reading reading, Read(session, backend, old));
-  SlotPlan plan = PlanSlots(set.backends, reading.slots);
+  SlotPlan plan = PlanSlots(set.backends, set.traffic.weighted, reading.slots);
   std::string fault;
   if (!plan.changes.empty()) {
     ASSIGN_OR_RETURN(fault, Run(session, backend, plan.changes));
     ASSIGN_OR_RETURN(reading, Read(session, backend, old));
-    plan = PlanSlots(set.backends, reading.slots);
+    plan = PlanSlots(set.backends, set.traffic.weighted, reading.slots);
   }
   if (!plan.error.empty()) {
     round.state.error = plan.error;
@@ -240,8 +240,9 @@ absl::StatusOr<SetRound> DriveSet(RuntimeSession& session, const EdgeSet& set, c
 std::string AttachSnippet(const EdgeSet& set, const std::string& dir) {
   const std::string hold = RenderHold(set, dir);
   return absl::StrCat(hold.empty() ? "" : absl::StrCat("global\n", LoadHoldScript(dir), "\n"), "backend ",
-                      set.attach, "\n  option redispatch 1\n", hold, "  server-template drv 1-",
-                      SlotCount(set), " 127.0.0.1:1 check inter 500ms fall 2 rise 1 disabled\n");
+                      set.attach, "\n  option redispatch 1\n", RenderTraffic(set), hold,
+                      "  server-template drv 1-", SlotCount(set), " 127.0.0.1:1 ", RenderServerOptions(set),
+                      " disabled\n");
 }
 
 }  // namespace drover::agent

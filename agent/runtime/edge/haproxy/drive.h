@@ -16,8 +16,8 @@ namespace drover::agent {
 // Requests that workers of before a reload still have, by backend and "address:port" of the server.
 struct OldLoad {
   std::map<std::pair<std::string, std::string>, int64_t> in_flight;
-  bool known = true;  // false: there may be such workers and they could not be read
-  bool any = false;   // there are such workers
+  bool known = true;                  // false: there may be such workers and they could not be read
+  std::vector<int64_t> workers = {};  // their pids
 };
 
 struct SetRound {

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "agent/runtime/edge/haproxy/drain_limit.h"
 #include "agent/runtime/edge/haproxy/drive.h"
 #include "agent/runtime/edge/haproxy/held_listener.h"
 #include "agent/runtime/edge/haproxy/managed.h"
@@ -93,7 +94,7 @@ class AttachedEdge : public WantedEdge {
   }
 
   // An error is the session's; what is wrong with the foreign configuration is in the state.
-  absl::StatusOr<EdgeSetState> DriveOne(RuntimeSession& session, const EdgeSet& set, Instant now) const {
+  absl::StatusOr<EdgeSetState> DriveOne(RuntimeSession& session, const EdgeSet& set, Instant now) {
     EdgeSetState state = UnreadSet(set, "", now);
     if (set.attach.empty()) {
       state.error = absl::StrCat("this edge drives a foreign HAProxy (", socket_,
@@ -111,6 +112,8 @@ class AttachedEdge : public WantedEdge {
       return state;
     }
     RETURN_IF_ERROR(driven.status());
+    const WorkerCommand worker = [&session](absl::string_view command) { return session.Command(command); };
+    drain_limits_.Enforce(set, set.attach, {worker}, now, driven->state);
     if (driven->rows.size() < set.backends.size() && !driven->state.error.empty()) {
       absl::StrAppend(&driven->state.error, "; add to the configuration:\n", AttachSnippet(set, dir_));
     }
@@ -119,6 +122,7 @@ class AttachedEdge : public WantedEdge {
 
   std::string socket_;
   std::string dir_;
+  DrainLimits drain_limits_;
   mutable std::mutex version_mutex_;
   std::string version_ = "haproxy (attached)";
 };

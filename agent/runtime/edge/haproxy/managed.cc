@@ -76,8 +76,8 @@ std::string ManagedHaproxy::Render(const std::vector<RenderedSet>& sets, const s
   for (const RenderedSet& set : sets) {
     const auto rows = rows_.find(set.backend);
     planned[set.backend] =
-        PlannedRows(set.set->backends, rows == rows_.end() ? std::vector<ServerRow>() : rows->second,
-                    SlotCount(*set.set));
+        PlannedRows(set.set->backends, set.set->traffic.weighted,
+                    rows == rows_.end() ? std::vector<ServerRow>() : rows->second, SlotCount(*set.set));
   }
   return RenderConfig(options_, sets, planned, Description(identity));
 }
@@ -251,8 +251,22 @@ OldLoad ManagedHaproxy::ReadOld(const Round& round) {
   }
   OldLoad old = ReadOldLoad(paths_.master_socket, backends,
                             std::min(round.deadline, std::chrono::steady_clock::now() + kMasterLimit));
-  old_workers_ = old.any || !old.known;
+  old_workers_ = !old.workers.empty() || !old.known;
   return old;
+}
+
+std::vector<WorkerCommand> ManagedHaproxy::Workers(RuntimeSession& session, const OldLoad& old,
+                                                   Deadline deadline) const {
+  std::vector<WorkerCommand> workers;
+  workers.push_back([&session](absl::string_view command) { return session.Command(command); });
+  for (const int64_t pid : old.workers) {
+    workers.push_back([this, pid, deadline](absl::string_view command) -> absl::StatusOr<std::string> {
+      ASSIGN_OR_RETURN(RuntimeSession master,
+                       RuntimeSession::Open(paths_.master_socket, "master> ", deadline));
+      return master.Command(absl::StrCat("@!", pid, " ", command));
+    });
+  }
+  return workers;
 }
 
 EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& sets, Instant now) {
@@ -294,6 +308,7 @@ EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& s
       continue;
     }
     rows_[set.backend] = std::move(driven->rows);
+    drain_limits_.Enforce(*set.set, set.backend, Workers(*session, old, round.deadline), now, driven->state);
     if (!set.error.empty()) {
       driven->state.error = set.error;
       driven->state.applied_epoch = Epoch();

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "agent/ports/edge.h"
+#include "agent/runtime/edge/haproxy/drain_limit.h"
 #include "agent/runtime/edge/haproxy/drive.h"
 #include "agent/runtime/edge/haproxy/haproxy.h"
 #include "agent/runtime/edge/haproxy/process.h"
@@ -57,12 +58,15 @@ class ManagedHaproxy {
   bool KeepFileCurrent(const Round& round);
   // What workers of before a reload still have, where there may be some.
   OldLoad ReadOld(const Round& round);
+  // Of the process as it is, and of those that a reload left. Not longer than `session`.
+  std::vector<WorkerCommand> Workers(RuntimeSession& session, const OldLoad& old, Deadline deadline) const;
 
   HaproxyOptions options_;
   HaproxyPaths paths_;
   HaproxyProcess process_;
   SlotRows rows_;  // as read last
   ListenerCheck listeners_;
+  DrainLimits drain_limits_;
   std::optional<InForce> in_force_;
   std::string written_;  // the file as it is
   std::optional<Instant> written_at_;

@@ -42,6 +42,17 @@ std::vector<const Slot*> FreeSlots(const std::vector<Slot>& slots, const std::se
   return free;
 }
 
+// Without weights of ours only one by which nothing would come is mended.
+void MendWeight(const EdgeBackend& backend, bool weighted, const ServerRow& row,
+                std::vector<SlotChange>& changes) {
+  const auto weight = static_cast<int32_t>(backend.weight);
+  if (weighted && row.user_weight != weight) {
+    changes.push_back({.kind = Kind::kWeight, .server = row.name, .weight = weight});
+  } else if (!weighted && row.user_weight == 0 && row.initial_weight > 0) {
+    changes.push_back({.kind = Kind::kWeight, .server = row.name});
+  }
+}
+
 }  // namespace
 
 bool IsSlotName(absl::string_view name) {
@@ -51,7 +62,7 @@ bool IsSlotName(absl::string_view name) {
 
 bool InRotation(const ServerRow& row) { return (row.admin_state & kOutMask) == 0; }
 
-SlotPlan PlanSlots(const std::vector<EdgeBackend>& wanted, const std::vector<Slot>& slots) {
+SlotPlan PlanSlots(const std::vector<EdgeBackend>& wanted, bool weighted, const std::vector<Slot>& slots) {
   std::vector<SlotChange> enter;
   std::vector<SlotChange> leave;
   std::set<const Slot*> taken;
@@ -73,11 +84,9 @@ SlotPlan PlanSlots(const std::vector<EdgeBackend>& wanted, const std::vector<Slo
       }
       continue;
     }
+    MendWeight(backend, weighted, it->row, enter);
     if (!InRotation(it->row)) {
       enter.push_back({.kind = Kind::kReady, .server = it->row.name});
-    }
-    if (it->row.user_weight == 0 && it->row.initial_weight > 0) {
-      enter.push_back({.kind = Kind::kWeight, .server = it->row.name});
     }
   }
 
@@ -100,6 +109,7 @@ SlotPlan PlanSlots(const std::vector<EdgeBackend>& wanted, const std::vector<Slo
                       .server = slot->row.name,
                       .address = backend->address,
                       .port = backend->port});
+    MendWeight(*backend, weighted, slot->row, target);
     target.push_back({.kind = Kind::kReady, .server = slot->row.name});
   }
   for (const Slot& slot : slots) {
@@ -120,8 +130,8 @@ SlotPlan PlanSlots(const std::vector<EdgeBackend>& wanted, const std::vector<Slo
   return plan;
 }
 
-std::vector<ServerRow> PlannedRows(const std::vector<EdgeBackend>& wanted, const std::vector<ServerRow>& rows,
-                                   uint32_t count) {
+std::vector<ServerRow> PlannedRows(const std::vector<EdgeBackend>& wanted, bool weighted,
+                                   const std::vector<ServerRow>& rows, uint32_t count) {
   std::vector<Slot> slots;
   for (uint32_t i = 1; i <= count; ++i) {
     const std::string name = absl::StrCat("drv", i);
@@ -132,13 +142,15 @@ std::vector<ServerRow> PlannedRows(const std::vector<EdgeBackend>& wanted, const
         std::any_of(wanted.begin(), wanted.end(), [&](const EdgeBackend& b) { return SameTarget(b, *row); });
     slots.push_back({.row = known ? *row : ServerRow{name, "127.0.0.1", 1, 0, 1}});
   }
-  for (const SlotChange& change : PlanSlots(wanted, slots).changes) {
+  for (const SlotChange& change : PlanSlots(wanted, weighted, slots).changes) {
     const auto slot =
         std::find_if(slots.begin(), slots.end(), [&](const Slot& s) { return s.row.name == change.server; });
     if (change.kind == Kind::kAddress) {
       slot->row.address = change.address;
       slot->row.port = change.port;
-    } else if (change.kind != Kind::kWeight) {
+    } else if (change.kind == Kind::kWeight) {
+      slot->row.user_weight = change.weight > 0 ? change.weight : slot->row.initial_weight;
+    } else {
       slot->row.admin_state = change.kind == Kind::kMaint ? 1 : 0;
     }
   }
@@ -157,7 +169,8 @@ std::string CommandFor(const std::string& backend, const SlotChange& change) {
     case Kind::kReady:
       return absl::StrCat(server, " state ready");
     case Kind::kWeight:
-      return absl::StrCat(server, " weight 100%");
+      return change.weight > 0 ? absl::StrCat(server, " weight ", change.weight)
+                               : absl::StrCat(server, " weight 100%");
     case Kind::kMaint:
       return absl::StrCat(server, " state maint");
   }

@@ -25,6 +25,7 @@ struct SlotChange {
   std::string server;
   std::string address = "";  // kAddress
   uint32_t port = 0;
+  int32_t weight = 0;  // kWeight; 0: the one of the configuration
 
   friend bool operator==(const SlotChange&, const SlotChange&) = default;
 };
@@ -40,13 +41,14 @@ bool IsSlotName(absl::string_view name);
 // True when the server takes new requests as far as its administrative state goes.
 bool InRotation(const ServerRow& row);
 
-// `wanted` with canonical addresses. Empty changes and no error: HAProxy is as wanted.
-SlotPlan PlanSlots(const std::vector<EdgeBackend>& wanted, const std::vector<Slot>& slots);
+// `wanted` with canonical addresses; `weighted`: their weights are kept too. Empty changes and no error:
+// HAProxy is as wanted.
+SlotPlan PlanSlots(const std::vector<EdgeBackend>& wanted, bool weighted, const std::vector<Slot>& slots);
 
 // How the first `count` slots look once `wanted` is applied to `rows` (which may be empty or of another
 // number): what the file says. Slots of replicas that are not wanted are free (port 1).
-std::vector<ServerRow> PlannedRows(const std::vector<EdgeBackend>& wanted, const std::vector<ServerRow>& rows,
-                                   uint32_t count);
+std::vector<ServerRow> PlannedRows(const std::vector<EdgeBackend>& wanted, bool weighted,
+                                   const std::vector<ServerRow>& rows, uint32_t count);
 
 // The runtime API's command for a change.
 std::string CommandFor(const std::string& backend, const SlotChange& change);

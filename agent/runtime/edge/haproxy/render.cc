@@ -41,6 +41,7 @@ end, 2)
 namespace {
 
 constexpr Duration kHoldMargin = absl::Seconds(1);
+constexpr Duration kTunnelTimeout = absl::Hours(1);  // without a byte either way
 constexpr char kRefusal[] =
     "http-request return status 503 content-type text/plain hdr Retry-After 5 "
     "string \"no replica is ready\\n\" if { nbsrv eq 0 }";
@@ -107,10 +108,14 @@ std::string RenderFrontend(const HaproxyOptions& options, std::vector<Route> rou
     absl::StrAppend(&out, " alpn h2,http/1.1");
   }
   absl::StrAppend(&out, "\n");
-  // A client that only waits would else be taken for one that is gone.
-  const Duration hold = routes.front().set->set->hold;
-  if (!http && hold + kHoldMargin > options.client_timeout) {
-    absl::StrAppend(&out, "  timeout client ", Milliseconds(hold + kHoldMargin), "\n");
+  // A client that only waits, or listens, would else be taken for one that is gone.
+  Duration silent = options.client_timeout;
+  for (const Route& route : routes) {
+    const EdgeSet& set = *route.set->set;
+    silent = std::max({silent, set.traffic.timeout, http ? Duration() : set.hold + kHoldMargin});
+  }
+  if (silent > options.client_timeout) {
+    absl::StrAppend(&out, "  timeout client ", Milliseconds(silent), "\n");
   }
   if (http && !options.behind_proxy) {
     absl::StrAppend(&out, "  option forwardfor\n");
@@ -126,7 +131,7 @@ std::string RenderFrontend(const HaproxyOptions& options, std::vector<Route> rou
 uint32_t SlotNumber(const std::string& name) { return static_cast<uint32_t>(std::stoul(name.substr(3))); }
 
 // Slots in use by name, runs of free ones as a template.
-std::string RenderSlots(uint32_t count, const std::vector<ServerRow>* rows) {
+std::string RenderSlots(uint32_t count, bool weighted, const std::vector<ServerRow>* rows) {
   std::map<uint32_t, const ServerRow*> used;
   if (rows != nullptr) {
     for (const ServerRow& row : *rows) {
@@ -140,6 +145,7 @@ std::string RenderSlots(uint32_t count, const std::vector<ServerRow>* rows) {
     const auto it = used.lower_bound(i);
     if (it != used.end() && it->first == i) {
       absl::StrAppend(&out, "  server drv", i, " ", HostPort(it->second->address, it->second->port),
+                      weighted ? absl::StrCat(" weight ", it->second->user_weight) : "",
                       InRotation(*it->second) ? "" : " disabled", "\n");
       ++i;
       continue;
@@ -158,13 +164,11 @@ std::string RenderBackend(const std::string& dir, const RenderedSet& rendered, c
   if (set.http) {
     absl::StrAppend(&out, "  retry-on conn-failure\n");
   }
-  absl::StrAppend(&out, RenderHold(set, dir));
-  absl::StrAppend(&out, "  default-server check inter 500ms fall 2 rise 1 pool-purge-delay 1s");
-  if (set.maxconn > 0) {
-    absl::StrAppend(&out, " maxconn ", set.maxconn);
-  }
   const auto it = slots.find(rendered.backend);
-  absl::StrAppend(&out, "\n", RenderSlots(SlotCount(set), it == slots.end() ? nullptr : &it->second));
+  absl::StrAppend(
+      &out, RenderTraffic(set), RenderHold(set, dir), "  default-server ", RenderServerOptions(set),
+      " pool-purge-delay 1s\n",
+      RenderSlots(SlotCount(set), set.traffic.weighted, it == slots.end() ? nullptr : &it->second));
   return out;
 }
 
@@ -184,6 +188,46 @@ std::string RenderHold(const EdgeSet& set, const std::string& dir) {
   return absl::StrCat("  tcp-request inspect-delay ", Milliseconds(set.hold + kHoldMargin),
                       "\n  tcp-request content reject if { nbsrv eq 0 } ", limit, "\n  tcp-request content ",
                       wait);
+}
+
+std::string RenderTraffic(const EdgeSet& set) {
+  const EdgeTraffic& traffic = set.traffic;
+  std::string out;
+  if (traffic.sticky == EdgeTraffic::Sticky::kSource) {
+    out = "  balance source\n  hash-type consistent\n";
+  } else if (traffic.sticky == EdgeTraffic::Sticky::kCookie) {
+    const bool tls = !set.listeners.empty() &&
+                     std::all_of(set.listeners.begin(), set.listeners.end(),
+                                 [](const EdgeListener& listener) { return !listener.tls_path.empty(); });
+    // One key wherever the service is reached, so that every edge knows every edge's cookies.
+    absl::StrAppend(&out, "  cookie drover-", BackendName(set), " insert indirect nocache httponly",
+                    tls ? " secure" : "", " dynamic attr SameSite=Lax\n  dynamic-cookie-key ",
+                    BackendName(set), "\n");
+  }
+  if (traffic.timeout != EdgeTraffic().timeout) {
+    absl::StrAppend(&out, "  timeout server ", Milliseconds(traffic.timeout), "\n");
+  }
+  if (traffic.timeout > kTunnelTimeout) {
+    absl::StrAppend(&out, "  timeout tunnel ", Milliseconds(traffic.timeout), "\n");
+  }
+  return out;
+}
+
+std::string RenderServerOptions(const EdgeSet& set) {
+  std::string out = "check inter 500ms fall 2 rise 1";
+  if (set.maxconn > 0) {
+    absl::StrAppend(&out, " maxconn ", set.maxconn);
+  }
+  if (set.traffic.weighted) {
+    absl::StrAppend(&out, " weight 1");
+  }
+  if (set.traffic.slow_start > absl::ZeroDuration()) {
+    absl::StrAppend(&out, " slowstart ", Milliseconds(set.traffic.slow_start));
+  }
+  if (set.http && set.traffic.h2) {
+    absl::StrAppend(&out, " proto h2");
+  }
+  return out;
 }
 
 std::string LoadHoldScript(const std::string& dir) {
@@ -212,7 +256,7 @@ std::string RenderConfig(const HaproxyOptions& options, const std::vector<Render
       " mode 600 level admin expose-fd listeners\n"
       "  stats timeout 10m\n"
       "  hard-stop-after ",
-      Milliseconds(options.hard_stop_after), "\n");
+      Milliseconds(OldWorkersMayStay(options.hard_stop_after, sets)), "\n");
   if (options.maxconn > 0) {
     absl::StrAppend(&out, "  maxconn ", options.maxconn, "\n");
   }
@@ -228,7 +272,8 @@ std::string RenderConfig(const HaproxyOptions& options, const std::vector<Render
                   "  timeout queue 30s\n"
                   "  timeout client ",
                   Milliseconds(options.client_timeout), "\n  timeout server ",
-                  Milliseconds(options.server_timeout), "\n  timeout tunnel 1h\n");
+                  Milliseconds(options.server_timeout), "\n  timeout tunnel ", Milliseconds(kTunnelTimeout),
+                  "\n");
   for (auto& [name, routes] : frontends) {
     absl::StrAppend(&out, RenderFrontend(options, std::move(routes)));
   }

@@ -23,6 +23,11 @@ uint32_t SlotCount(const EdgeSet& set);
 std::string RenderConfig(const HaproxyOptions& options, const std::vector<RenderedSet>& sets,
                          const SlotRows& slots, const std::string& identity);
 
+// The lines of a backend, and the words of its servers, by which clients stay with a replica, new ones get
+// their share, and so on.
+std::string RenderTraffic(const EdgeSet& set);
+std::string RenderServerOptions(const EdgeSet& set);
+
 // The lines of a backend by which requests wait while it has no server; empty without `hold`. They need
 // LoadHoldScript's line in the global section.
 std::string RenderHold(const EdgeSet& set, const std::string& dir);

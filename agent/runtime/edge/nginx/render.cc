@@ -44,6 +44,7 @@ std::string RenderServers(const RenderedSet& set, const std::string& none) {
   for (const EdgeBackend& backend : set.set->backends) {
     if (!backend.drain) {
       absl::StrAppend(&out, "    server ", HostPort(backend.address, backend.port),
+                      set.set->traffic.weighted ? absl::StrCat(" weight=", backend.weight) : "",
                       " max_fails=1 fail_timeout=1s;\n");
     }
   }
@@ -53,8 +54,10 @@ std::string RenderServers(const RenderedSet& set, const std::string& none) {
 // Without `keepalive`: so each request in hand is one connection to the replica, which can be counted.
 std::string RenderUpstream(const RenderedSet& set, const std::string& none) {
   const size_t kilobytes = std::max<size_t>(64, 2 * set.set->backends.size());
-  return absl::StrCat("  upstream ", set.backend, " {\n    zone drover.", set.backend, " ", kilobytes,
-                      "k;\n    least_conn;\n", RenderServers(set, none), "  }\n");
+  return absl::StrCat(
+      "  upstream ", set.backend, " {\n    zone drover.", set.backend, " ", kilobytes, "k;\n    ",
+      set.set->traffic.sticky == EdgeTraffic::Sticky::kSource ? "hash $remote_addr consistent" : "least_conn",
+      ";\n", RenderServers(set, none), "  }\n");
 }
 
 std::string WithoutSlash(std::string path) {
@@ -67,7 +70,12 @@ std::string WithoutSlash(std::string path) {
 // "/api" is /api and all below it, not /apidocs.
 std::string RenderLocation(const Route& route) {
   const std::string path = WithoutSlash(route.listener.path);
-  const std::string pass = absl::StrCat(" { proxy_pass http://", route.set->backend, "; }\n");
+  const Duration timeout = route.set->set->traffic.timeout;
+  const std::string silent = timeout == EdgeTraffic().timeout
+                                 ? ""
+                                 : absl::StrCat("proxy_read_timeout ", NginxTime(timeout),
+                                                "; proxy_send_timeout ", NginxTime(timeout), "; ");
+  const std::string pass = absl::StrCat(" { ", silent, "proxy_pass http://", route.set->backend, "; }\n");
   return path.empty() ? absl::StrCat("    location /", pass)
                       : absl::StrCat("    location = ", NginxQuoted(path), pass, "    location ",
                                      NginxQuoted(path + "/"), pass);
@@ -237,14 +245,27 @@ std::string WhyNotForNginx(const EdgeListener& listener) {
 
 std::string UnmetByNginx(const EdgeSet& set) {
   std::string out;
+  const auto unmet = [&](absl::string_view what) { absl::StrAppend(&out, out.empty() ? "" : "; ", what); };
   if (set.hold > absl::ZeroDuration()) {
     out =
         "nginx holds no requests: while there is no replica it answers 503 with Retry-After, and nothing "
         "tells that one came";
   }
   if (set.maxconn > 0) {
-    absl::StrAppend(&out, out.empty() ? "" : "; ",
-                    "maxconn is not kept: nginx has no queue and would fail what is over it");
+    unmet("maxconn is not kept: nginx has no queue and would fail what is over it");
+  }
+  const EdgeTraffic& traffic = set.traffic;
+  if (traffic.sticky == EdgeTraffic::Sticky::kCookie) {
+    unmet("sticky: cookie is not kept: this nginx sets none (sticky: source it can)");
+  }
+  if (traffic.slow_start > absl::ZeroDuration()) {
+    unmet("slow_start is not kept: a new replica gets its whole share at once");
+  }
+  if (traffic.drain_request || traffic.drain_tunnel) {
+    unmet("drain is not kept: nginx closes no single connections");
+  }
+  if (set.http && traffic.h2) {
+    unmet("replicas are spoken to in HTTP/1.1, and not in HTTP/2");
   }
   return out.empty() ? out : absl::StrCat(out, " (edge.haproxy can do this)");
 }
@@ -257,8 +278,9 @@ std::string RenderNginxConfig(const NginxOptions& options, const std::vector<Ren
   return absl::StrCat("# Written by drover-agent, and written again when anything changes: edits are lost.\n",
                       stream ? stream_module : "",
                       "worker_processes auto;\nworker_rlimit_nofile 65536;\nworker_shutdown_timeout ",
-                      NginxTime(options.shutdown_timeout), ";\npid ", NginxQuoted(options.dir + "/nginx.pid"),
-                      ";\nerror_log ", NginxQuoted(options.dir + "/nginx.log"),
+                      NginxTime(OldWorkersMayStay(options.shutdown_timeout, sets)), ";\npid ",
+                      NginxQuoted(options.dir + "/nginx.pid"), ";\nerror_log ",
+                      NginxQuoted(options.dir + "/nginx.log"),
                       " crit;\nevents { worker_connections 16384; }\n", RenderHttp(options, sets, marker),
                       stream ? RenderStream(sets) : "");
 }

@@ -72,5 +72,77 @@ TEST(CoreTest, R3_5_MemoryThatNobodyReservedIsObserved) {
       << "the first keeps what it was placed with";
 }
 
+// A cluster with an edge and one replica behind it.
+class EdgeTest : public ::testing::Test {
+ protected:
+  EdgeTest() : a_(cluster_.AddAgent("a")) {
+    a_.auto_start = true;
+    a_.edge = true;
+    a_.labels = {{"power", "4"}};
+    cluster_.Connect(a_);
+    ApplyStack apply;
+    apply.now = cluster_.now();
+    apply.spec = OneService(1);
+    ListenerSpec listener;
+    listener.port = 8080;
+    listener.target = 80;
+    listener.traffic.weight_label = "power";
+    apply.spec.services[0].listeners = {listener};
+    cluster_.Step(apply);
+    cluster_.Pass(absl::Seconds(2), [](const Ready&) {});
+  }
+
+  uint32_t Weight() const {
+    return a_.sets.size() == 1 && a_.sets[0].backends.size() == 1 ? a_.sets[0].backends[0].weight : 0;
+  }
+
+  uint32_t WeightOf(const std::string& label) {
+    cluster_.Disconnect(a_);
+    a_.labels = {{"power", label}};
+    cluster_.Connect(a_);
+    cluster_.Pass(absl::Seconds(2), [](const Ready&) {});
+    return Weight();
+  }
+
+  CoreCluster cluster_;
+  FakeAgent& a_;
+};
+
+TEST_F(EdgeTest, AReplicaWeighsWhatTheLabelOfItsNodeSays) {
+  EXPECT_EQ(Weight(), 4U);
+  EXPECT_EQ(WeightOf("100"), 100U);
+  EXPECT_EQ(WeightOf("1000"), 256U);
+  EXPECT_EQ(WeightOf("0"), 1U);
+  EXPECT_EQ(WeightOf("much"), 1U);
+}
+
+TEST_F(EdgeTest, WhatWasClosedAtADrainLimitIsSaidOnceWithItsNumber) {
+  std::vector<std::string> said;
+  const auto listen = [&](const Ready& ready) {
+    for (const EventRecord& event : ready.events) {
+      if (event.reason == "ConnectionsClosed") {
+        said.push_back(event.message);
+      }
+    }
+  };
+  EdgeStatus status;
+  status.instance = 1;
+  status.reachable = true;
+  EdgeSetStatus& set = status.sets.emplace_back();
+  set.set = a_.sets.at(0).handle;
+  set.applied_epoch = a_.sets[0].epoch;
+  set.applied_revision = a_.sets[0].revision;
+  for (const uint64_t closed : {2, 2, 5, 0, 1}) {  // the agent was started anew before the last two
+    set.closed_total = closed;
+    a_.edge_status = status;
+    cluster_.Report(a_);
+    listen(cluster_.Take());
+  }
+  ASSERT_EQ(said.size(), 3U);
+  EXPECT_NE(said[0].find("closed 2 connections"), std::string::npos) << said[0];
+  EXPECT_NE(said[1].find("closed 3 connections"), std::string::npos) << said[1];
+  EXPECT_NE(said[2].find("closed 1 connection "), std::string::npos) << said[2];
+}
+
 }  // namespace
 }  // namespace drover::controller

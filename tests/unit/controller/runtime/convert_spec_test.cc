@@ -82,6 +82,30 @@ TEST(ConvertSpecTest, AnHttpPortStaysHttpWhenARouteRefinesIt) {
   EXPECT_FALSE(Web("ports { target: 80 published: 8080 }" + route).listeners.at(0).http);
 }
 
+TEST(ConvertSpecTest, WhatOneWaySaysHoldsForAllThatLeadToThePort) {
+  const ServiceSpec web = Web(
+      "ports { target: 80 published: 8080 http: true h2: true }"
+      "edges { listen: 443 host: 'a.example' target: 80 sticky: 'cookie' slow_start { seconds: 30 } }"
+      "edges { attach: 'own' target: 80 weight_label: 'power' }"
+      "edges { listen: 444 host: 'b.example' target: 80 timeout { seconds: 300 } drain_tunnel { seconds: 5 "
+      "} }");
+  ASSERT_EQ(web.listeners.size(), 4U);
+  for (const size_t of_port : {0, 1, 3}) {
+    const TrafficSpec& traffic = web.listeners[of_port].traffic;
+    EXPECT_TRUE(traffic.h2);
+    EXPECT_EQ(traffic.sticky, TrafficSpec::Sticky::kCookie);
+    EXPECT_EQ(traffic.slow_start, absl::Seconds(30));
+    EXPECT_EQ(traffic.timeout, absl::Seconds(300));
+    EXPECT_EQ(traffic.drain_tunnel, absl::Seconds(5));
+    EXPECT_FALSE(traffic.drain_request.has_value());
+    EXPECT_EQ(traffic.weight_label, "");
+  }
+  EXPECT_EQ(web.listeners[2].attach, "own");
+  EXPECT_TRUE(web.listeners[2].http) << "as its port";
+  EXPECT_EQ(web.listeners[2].traffic.weight_label, "power");
+  EXPECT_EQ(web.listeners[2].traffic.timeout, absl::Seconds(60));
+}
+
 TEST(ConvertSpecTest, RequestsAreKeptWaitingWhereTheyEndTheZero) {
   const auto hold = [](const std::string& scale) {
     return Web("ports { target: 80 published: 80 } autoscale { max: 3 " + scale + " }").autoscale->hold;
@@ -355,6 +379,24 @@ INSTANTIATE_TEST_SUITE_P(
             "routed_ports: 80 edges { listen: 80 maxconn: 4 } autoscale { min: 1 max: 2 signals { latency { "
             "quantile: 1 target { seconds: 1 } } } }",
             "", "services.web.autoscale.signals[0].latency.quantile: must be 0.5 to below 1"},
+        FaultCase{"StickyWord", "edges { listen: 80 target: 80 sticky: 'ip' }", "",
+                  "services.web.edges[0].sticky: must be cookie or source"},
+        FaultCase{"CookieOfTcp", "edges { listen: 80 target: 80 sticky: 'cookie' }", "",
+                  "services.web.edges[0].sticky: cookie needs HTTP"},
+        FaultCase{"H2OfTcp", "edges { listen: 80 target: 80 h2: true }", "",
+                  "services.web.edges[0].h2: needs http"},
+        FaultCase{"LabelWithBlanks", "edges { listen: 80 target: 80 weight_label: 'a b' }", "",
+                  "services.web.edges[0].weightLabel: must be the name of a node label"},
+        FaultCase{"NoSlowStart", "edges { listen: 80 target: 80 slow_start {} }", "",
+                  "services.web.edges[0].slowStart: must be more than 0 s"},
+        FaultCase{"TimeoutOfTwoDays", "edges { listen: 80 target: 80 timeout { seconds: 172800 } }", "",
+                  "services.web.edges[0].timeout: must be more than 0 s and at most 86400 s"},
+        FaultCase{"EdgesThatContradict",
+                  "edges { listen: 80 target: 80 drain_request { seconds: 1 } } "
+                  "edges { listen: 81 target: 80 drain_request { seconds: 2 } }",
+                  "", "services.web.edges[1]: contradicts edges[0], which leads to the same port"},
+        FaultCase{"PullWithSticky", "edges { pull: 't' target: 80 sticky: 'source' }", "",
+                  "services.web.edges[0].pull: goes with none of tlsPath, maxconn, sticky"},
         FaultCase{"LatencyOfTheHpa",
                   "routed_ports: 80 edges { listen: 80 maxconn: 4 } autoscale { min: 1 max: 2 policy: 'hpa' "
                   "signals { latency { quantile: 0.9 target { seconds: 1 } } } }",

@@ -65,7 +65,7 @@ defaults
   timeout queue 30s
   timeout client 60000ms
   timeout server 60000ms
-  timeout tunnel 1h
+  timeout tunnel 3600000ms
 
 frontend port_0.0.0.0:443
   mode http
@@ -97,7 +97,7 @@ backend shop.web.8000
   http-request return status 503 content-type text/plain hdr Retry-After 5 string "no replica is ready\n" if { nbsrv eq 0 } { be_conn gt 500 }
   http-request lua.hold 30000 '/run/drover/edge/held.sock' if { nbsrv eq 0 }
   http-request return status 503 content-type text/plain hdr Retry-After 5 string "no replica is ready\n" if { nbsrv eq 0 }
-  default-server check inter 500ms fall 2 rise 1 pool-purge-delay 1s maxconn 16
+  default-server check inter 500ms fall 2 rise 1 maxconn 16 pool-purge-delay 1s
   server-template drv 1-1 127.0.0.1:1 disabled
   server drv2 10.0.0.5:20001
   server-template drv 3-3 127.0.0.1:1 disabled
@@ -117,6 +117,33 @@ backend shop.db.8000
   default-server check inter 500ms fall 2 rise 1 pool-purge-delay 1s
   server drv1 [fd00::5]:20002
 )");
+}
+
+TEST(RenderTest, HowReplicasAreTreated) {
+  EdgeSet set = Set(1, "web", {Listen(443, "", "", "/a.pem")});
+  set.maxconn = 8;
+  set.traffic.sticky = EdgeTraffic::Sticky::kCookie;
+  set.traffic.weighted = true;
+  set.traffic.slow_start = absl::Seconds(30);
+  set.traffic.timeout = absl::Hours(2);
+  set.traffic.h2 = true;
+  EXPECT_EQ(
+      RenderTraffic(set),
+      "  cookie drover-shop.web.8000 insert indirect nocache httponly secure dynamic attr SameSite=Lax\n"
+      "  dynamic-cookie-key shop.web.8000\n"
+      "  timeout server 7200000ms\n"
+      "  timeout tunnel 7200000ms\n");
+  EXPECT_EQ(RenderServerOptions(set),
+            "check inter 500ms fall 2 rise 1 maxconn 8 weight 1 slowstart 30000ms proto h2");
+  const std::string config =
+      RenderConfig(Options(), ArrangeSets({set}, "0.0.0.0", ""),
+                   {{"shop.web.8000", {{"drv1", "10.0.0.5", 20001, 2, 4, 7, 1}}}}, "x");
+  EXPECT_THAT(config, HasSubstr("  server drv1 10.0.0.5:20001 weight 7\n"));
+  EXPECT_THAT(config, HasSubstr("  timeout client 7200000ms\n  option forwardfor"));
+  EXPECT_THAT(config, HasSubstr("  hard-stop-after 7210000ms\n"));
+  set.traffic = EdgeTraffic();
+  set.traffic.sticky = EdgeTraffic::Sticky::kSource;
+  EXPECT_EQ(RenderTraffic(set), "  balance source\n  hash-type consistent\n");
 }
 
 TEST(RenderTest, LongerPathsAreTriedFirst) {
