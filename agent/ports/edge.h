@@ -41,9 +41,10 @@ struct EdgeTraffic {
 
   bool h2 = false;  // with `http`: replicas speak HTTP/2 without TLS
   Sticky sticky = Sticky::kNone;
-  Duration slow_start;                         // a new replica's share grows for so long
-  std::optional<Duration> drain_request = {};  // requests of a leaving replica are cut after it; absent: never
-  std::optional<Duration> drain_tunnel = {};   // the same for upgraded and plain TCP connections
+  Duration slow_start;  // a new replica's share grows for so long
+  std::optional<Duration> drain_request =
+      {};                                     // requests of a leaving replica are cut after it; absent: never
+  std::optional<Duration> drain_tunnel = {};  // the same for upgraded and plain TCP connections
 
   friend bool operator==(const EdgeTraffic&, const EdgeTraffic&) = default;
 };
@@ -102,6 +103,22 @@ struct EdgeState {
   std::string error;
 };
 
+// One thing that a balancer of somebody else's must have for a set.
+struct EdgeCheck {
+  std::string name;  // "backend", "servers", "command": what was looked at
+  bool ok = false;
+  bool unseen = false;      // it could not be looked at, `detail` says why
+  std::string detail = {};  // what was found, and what would be right; empty: nothing to say
+
+  friend bool operator==(const EdgeCheck&, const EdgeCheck&) = default;
+};
+
+struct EdgeCheckReport {
+  std::string snippet = {};            // the lines that its own configuration needs; empty: it is managed
+  std::vector<EdgeCheck> checks = {};  // each after those that it depends on
+  std::string error = {};              // why nothing could be looked at; empty: fine
+};
+
 class Edge {
  public:
   virtual ~Edge() = default;
@@ -118,6 +135,10 @@ class Edge {
   // `wake` is called, from any thread, when a request has begun to wait at zero, so that a round finds it
   // at once. A balancer that tells nobody leaves it to the interval. Empty: nobody is called any more.
   virtual void OnHeld(std::function<void()> /*wake*/) {}
+
+  // Proves on the running program what the wanted set `handle` needs of a balancer of somebody else's;
+  // what serves is not touched. Called as Reconcile is, and as long.
+  virtual EdgeCheckReport Check(uint32_t handle) = 0;
 
   // "haproxy 2.6.12"
   virtual std::string Describe() const = 0;
