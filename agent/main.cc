@@ -14,6 +14,7 @@
 #include "agent/config/config.h"
 #include "agent/runtime/agent.h"
 #include "agent/runtime/edge/haproxy/process.h"
+#include "agent/runtime/edge/nginx/process.h"
 #include "agent/runtime/state_dir.h"
 
 namespace {
@@ -51,9 +52,10 @@ absl::StatusOr<drover::agent::Config> LoadConfig(const std::string& file,
 }  // namespace
 
 int main(int argc, char** argv) {
-  // Not for people: what an agent starts beside its HAProxy.
-  if (argc == 5 && std::string_view(argv[1]) == "keep-edge" && std::string_view(argv[2]) == "haproxy") {
-    return drover::agent::KeepHaproxy(argv[3], argv[4]);
+  // Not for people: what an agent starts beside its load balancer.
+  if (argc == 5 && std::string_view(argv[1]) == "keep-edge") {
+    return std::string_view(argv[2]) == "nginx" ? drover::agent::KeepNginx(argv[3], argv[4])
+                                                : drover::agent::KeepHaproxy(argv[3], argv[4]);
   }
   // Debian's abseil looks for lock-order cycles in every build; it costs 10 % of a report.
   absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);

@@ -11,7 +11,7 @@ build=(cmake ninja-build g++ ccache pkg-config git ca-certificates
   nlohmann-json3-dev libcpp-httplib-dev libgtest-dev libgmock-dev libbenchmark-dev)
 run=(tzdata docker.io iptables haproxy nginx libnginx-mod-stream redis-server redis-tools curl jq iproute2 util-linux procps python3 openssl)
 fuzz=(clang-14 libclang-rt-14-dev)
-test=(clang-format prometheus prometheus-node-exporter docker-registry)
+test=(clang-format prometheus prometheus-node-exporter docker-registry keepalived)
 
 case ${1:-all} in
   build) want=("${build[@]}") ;;
@@ -44,7 +44,7 @@ fi
 "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends "${missing[@]}" >/dev/null
 # Nor at the next boot: only Docker is meant to run by itself.
 if [[ -d /run/systemd/system ]]; then
-  for unit in haproxy nginx redis-server prometheus prometheus-node-exporter docker-registry; do
+  for unit in haproxy nginx redis-server prometheus prometheus-node-exporter docker-registry keepalived; do
     if [[ " ${missing[*]} " == *" $unit "* ]]; then "${root[@]}" systemctl -q disable "$unit"; fi
   done
 fi

@@ -105,6 +105,22 @@ struct EdgeState {
   std::string error;
 };
 
+// One thing that a balancer of somebody else's must have for a set.
+struct EdgeCheck {
+  std::string name;  // "backend", "servers", "command": what was looked at
+  bool ok = false;
+  bool unseen = false;      // it could not be looked at, `detail` says why
+  std::string detail = {};  // what was found, and what would be right; empty: nothing to say
+
+  friend bool operator==(const EdgeCheck&, const EdgeCheck&) = default;
+};
+
+struct EdgeCheckReport {
+  std::string snippet = {};            // the lines that its own configuration needs; empty: it is managed
+  std::vector<EdgeCheck> checks = {};  // each after those that it depends on
+  std::string error = {};              // why nothing could be looked at; empty: fine
+};
+
 class Edge {
  public:
   virtual ~Edge() = default;
@@ -121,6 +137,10 @@ class Edge {
   // `wake` is called, from any thread, when a request has begun to wait at zero, so that a round finds it
   // at once. A balancer that tells nobody leaves it to the interval. Empty: nobody is called any more.
   virtual void OnHeld(std::function<void()> /*wake*/) {}
+
+  // Proves on the running program what the wanted set `handle` needs of a balancer of somebody else's;
+  // what serves is not touched. Called as Reconcile is, and as long.
+  virtual EdgeCheckReport Check(uint32_t handle) = 0;
 
   // "haproxy 2.6.12"
   virtual std::string Describe() const = 0;

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <condition_variable>
 #include <deque>
-#include <filesystem>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -15,14 +14,13 @@
 #include "agent/runtime/capacity.h"
 #include "agent/runtime/clock.h"
 #include "agent/runtime/convert.h"
-#include "agent/runtime/edge/haproxy/haproxy.h"
-#include "agent/runtime/edge/nginx/nginx.h"
 #include "agent/runtime/edge_runner.h"
 #include "agent/runtime/executor.h"
 #include "agent/runtime/foreign.h"
 #include "agent/runtime/host_facts.h"
 #include "agent/runtime/host_resources.h"
 #include "agent/runtime/link.h"
+#include "agent/runtime/make_edge.h"
 #include "agent/runtime/metrics.h"
 #include "agent/runtime/probe_target.h"
 #include "agent/runtime/readiness.h"
@@ -114,34 +112,11 @@ class Agent::Impl {
  private:
   // ---- starting ----------------------------------------------------------------------------------
 
-  absl::StatusOr<std::unique_ptr<Edge>> MakeEdge() const {
-    if (const std::optional<NginxConfig>& config = config_.nginx) {
-      NginxOptions options;
-      options.program = config->program;
-      options.bind = config->bind;
-      options.include_dir = config->include_dir;
-      options.pid_file = config->pid_file;
-      options.config = config->config;
-      options.dir = config->config_dir.empty() ? state_->path() + "/nginx" : config->config_dir;
-      return MakeNginxEdge(options);
-    }
-    HaproxyOptions options;
-    options.program = config_.haproxy->program;
-    options.bind = config_.haproxy->bind;
-    options.attach_socket = config_.haproxy->socket;
-    options.behind_proxy = config_.haproxy->behind_proxy;
-    std::error_code error;
-    options.keeper = std::filesystem::read_symlink("/proc/self/exe", error).string();
-    options.dir =
-        config_.haproxy->config_dir.empty() ? state_->path() + "/haproxy" : config_.haproxy->config_dir;
-    return MakeHaproxyEdge(options);
-  }
-
   absl::Status StartEdge() {
     if (!config_.haproxy && !config_.nginx) {
       return absl::OkStatus();
     }
-    absl::StatusOr<std::unique_ptr<Edge>> edge = MakeEdge();
+    absl::StatusOr<std::unique_ptr<Edge>> edge = MakeEdge(config_, state_->path());
     if (!edge.ok()) {
       return Annotate(edge.status(), config_.nginx ? "edge.nginx" : "edge.haproxy");
     }
@@ -215,6 +190,9 @@ class Agent::Impl {
     RequestsOptions options;
     options.snapshot = [this] { return snapshot(); };
     options.registries = [this] { return RegistriesOf(config_); };
+    if (edge_ != nullptr) {
+      options.check_edge = [this](uint32_t set) { return edge_->Check(set); };
+    }
     options.send = [this](v1::AgentMessage message) {
       std::shared_ptr<Link> stream = link();
       return stream != nullptr && stream->Send(std::move(message));
@@ -335,6 +313,8 @@ class Agent::Impl {
         }
         break;
       case v1::ControllerMessage::kEdgeCheck:
+        requests_->CheckEdge(message.edge_check());
+        break;
       case v1::ControllerMessage::kHeartbeat:
       case v1::ControllerMessage::kWelcome:
       case v1::ControllerMessage::kRefuse:

@@ -91,6 +91,25 @@ std::optional<EdgeState> EdgeRunner::state() const {
   return state_;
 }
 
+EdgeCheckReport EdgeRunner::Check(uint32_t handle) {
+  std::future<EdgeCheckReport> answer;
+  {
+    std::lock_guard lock(mutex_);
+    answer = questions_.emplace_back(Question{.handle = handle, .answer = {}}).answer.get_future();
+  }
+  Look();
+  return answer.get();
+}
+
+void EdgeRunner::AnswerAll(std::unique_lock<std::mutex>& lock) {
+  std::vector<Question> questions = std::exchange(questions_, {});
+  lock.unlock();
+  for (Question& question : questions) {
+    question.answer.set_value(edge_->Check(question.handle));
+  }
+  lock.lock();
+}
+
 void EdgeRunner::Run() {
   bool soon = false;
   std::unique_lock lock(mutex_);
@@ -111,9 +130,11 @@ void EdgeRunner::Run() {
       news_();
       lock.lock();
     }
+    AnswerAll(lock);
     wake_.wait_for(lock, soon || state_->pending ? kSoon : kInterval,
                    [this] { return stop_ || look_ || wanted_.has_value(); });
   }
+  AnswerAll(lock);
 }
 
 }  // namespace drover::agent

@@ -5,6 +5,7 @@
 
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -33,10 +34,19 @@ class EdgeRunner {
   // The newest round's; empty before the first.
   std::optional<EdgeState> state() const;
 
+  // Waits for its turn between two rounds. Thread-safe.
+  EdgeCheckReport Check(uint32_t handle);
+
   std::string Describe() const { return edge_->Describe(); }
 
  private:
+  struct Question {
+    uint32_t handle = 0;
+    std::promise<EdgeCheckReport> answer;
+  };
+
   void Run();
+  void AnswerAll(std::unique_lock<std::mutex>& lock);
   void Look();
 
   std::unique_ptr<Edge> edge_;
@@ -46,6 +56,7 @@ class EdgeRunner {
   std::pair<uint64_t, uint64_t> version_{0, 0};
   std::optional<std::vector<EdgeSet>> wanted_;  // not handed over yet
   std::optional<EdgeState> state_;
+  std::vector<Question> questions_;
   bool look_ = false;  // a round is due now
   bool stop_ = false;
   std::thread thread_;

@@ -200,6 +200,27 @@ void Requests::Image(const v1::ImageRequest& request) {
   });
 }
 
+void Requests::CheckEdge(const v1::EdgeCheckRequest& request) {
+  impl_->Begin(request.request(), [this, request](const std::shared_ptr<docker::Cancel>&) {
+    const auto& check = impl_->options().check_edge;
+    const EdgeCheckReport report =
+        check ? check(request.set()) : EdgeCheckReport{.error = "this node has no balancer"};
+    v1::AgentMessage message;
+    v1::EdgeCheckResult& result = *message.mutable_edge_check_result();
+    result.set_request(request.request());
+    result.set_snippet(ValidUtf8(report.snippet));
+    result.set_error(ValidUtf8(report.error));
+    for (const EdgeCheck& from : report.checks) {
+      v1::EdgeCheckResult::Check& to = *result.add_checks();
+      to.set_name(from.name);
+      to.set_ok(from.ok);
+      to.set_unseen(from.unseen);
+      to.set_detail(ValidUtf8(from.detail));
+    }
+    impl_->options().send(std::move(message));
+  });
+}
+
 void Requests::Log(const v1::LogRequest& request) {
   impl_->Begin(request.request(), [this, request](const std::shared_ptr<docker::Cancel>& cancel) {
     absl::StatusOr<std::string> id = impl_->ContainerOf(ReplicaId(request.replica_id()));

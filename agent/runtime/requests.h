@@ -1,4 +1,5 @@
-// What people ask of a node through the controller: logs, commands in a container, image resolution. Each
+// What people ask of a node through the controller: logs, commands in a container, image resolution,
+// whether a balancer has what a service needs. Each
 // on a thread of its own, cancellable, a bounded number at a time.
 #pragma once
 
@@ -7,6 +8,7 @@
 #include <memory>
 #include <string>
 
+#include "agent/ports/edge.h"
 #include "agent/runtime/docker/auth.h"
 #include "agent/runtime/docker/client.h"
 #include "agent/runtime/loop.h"
@@ -18,6 +20,7 @@ struct RequestsOptions {
   size_t at_once = 32;  // further ones are refused
   std::function<std::shared_ptr<const Snapshot>()> snapshot;
   std::function<std::map<std::string, docker::Credentials>()> registries;
+  std::function<EdgeCheckReport(uint32_t set)> check_edge;  // empty: this node has no balancer
   // Sends up; may block while the stream is full; false: the stream is gone.
   std::function<bool(v1::AgentMessage)> send;
 };
@@ -32,6 +35,7 @@ class Requests {
 
   // All thread-safe, none blocks.
   void Image(const v1::ImageRequest& request);
+  void CheckEdge(const v1::EdgeCheckRequest& request);
   void Log(const v1::LogRequest& request);
   void Exec(const v1::ExecRequest& request);
   void Cancel(uint64_t request);

@@ -491,6 +491,11 @@ class Cluster:
         except OSError:
             return b""
 
+    @staticmethod
+    def children(pid):
+        with open(f"/proc/{pid}/task/{pid}/children") as f:
+            return f.read().split()
+
     def balancer_pids(self, program):
         """Ours: those whose command line names our folder."""
         pids = []

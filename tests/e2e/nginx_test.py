@@ -81,6 +81,24 @@ http {{
             c.wait_web()
             self.scale(c, 1)
 
+    def test_killed_while_no_agent_lives(self):
+        """R6.4: back within 2 s, with the right backends, also when only its master was killed."""
+        with Cluster("nkeep") as c:
+            self.start(c, 2)
+            wait("it has a keeper", lambda: len(c.keeper_pids()) == 1)
+            c.agents[0].process.kill9()
+            master, = c.balancer_pids("nginx")
+            for master_alone in (True, False):
+                run("kill", "-KILL", master, *([] if master_alone else c.children(master)))
+                wait("another master runs", lambda: c.balancer_pids("nginx") not in ([], [master]), 2, 0.02)
+                wait("it answers", c.ask_web, 2, 0.02)
+                master, = c.balancer_pids("nginx")
+            c.agents[0].process.start()
+            wait("the agent is back", lambda: c.node("host1").get("status") == "UP")
+            self.scale(c, 1)
+            self.assertEqual([master], c.balancer_pids("nginx"))
+            self.assertEqual(1, len(c.keeper_pids()))
+
     def test_behind_an_nginx_that_never_reloads_no_request_fails(self):
         with Cluster("fnginx") as c:
             self.start(c, 2, edge="haproxy")

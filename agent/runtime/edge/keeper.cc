@@ -13,7 +13,9 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "agent/runtime/edge/program.h"
 #include "agent/runtime/edge/wanted_file.h"
+#include "common/status.h"
 
 namespace drover::agent {
 namespace {
@@ -50,10 +52,39 @@ void Keep(const Kept& kept) {
 
 }  // namespace
 
+StartLock::StartLock(const KeeperFiles& files)
+    : fd_(open(files.start_lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
+  while (fd_ >= 0 && flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+  }
+}
+
+StartLock::~StartLock() {
+  if (fd_ >= 0) {
+    close(fd_);
+  }
+}
+
+absl::Status EnsureKept(const KeeperCall& call, const KeeperFiles& files) {
+  if (LivePid(files.pid, files.dir)) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const RunResult result,
+                   RunProgram({call.agent, "keep-edge", call.kind, call.program, files.dir}, files.output,
+                              absl::Seconds(2)));
+  if (result.exit_code != 0) {
+    return absl::InternalError(
+        absl::StrCat("nobody keeps ", call.kind, " running without the agent: ", result.output));
+  }
+  if (const std::optional<int> pid = LivePid(files.pid, files.dir)) {
+    LeaveUnitCgroup(*pid, call.cgroup);
+  }
+  return absl::OkStatus();
+}
+
 int KeepInBackground(const Kept& kept) {
-  const int lock = open(kept.lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const int lock = open(kept.files.lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock < 0) {
-    std::fprintf(stderr, "%s: %s\n", kept.lock.c_str(), std::strerror(errno));
+    std::fprintf(stderr, "%s: %s\n", kept.files.lock.c_str(), std::strerror(errno));
     return 1;
   }
   if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
@@ -68,7 +99,7 @@ int KeepInBackground(const Kept& kept) {
     Keep(kept);  // with the lock, which both share
     _exit(0);
   }
-  const absl::Status written = WriteFileAtomically(kept.pid_file, absl::StrCat(child, "\n"));
+  const absl::Status written = WriteFileAtomically(kept.files.pid, absl::StrCat(child, "\n"));
   if (!written.ok()) {
     std::fprintf(stderr, "%s\n", std::string(written.message()).c_str());
   }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "agent/runtime/edge/address.h"
 #include "agent/runtime/edge/wanted_file.h"
 
@@ -41,6 +42,31 @@ EdgeState WantedEdge::Reconcile(Instant now) {
     state.error = std::string(status.message());
   }
   return state;
+}
+
+EdgeCheckReport WantedEdge::Check(uint32_t handle) {
+  std::optional<EdgeSet> set;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const EdgeSet& wanted : wanted_.value_or(std::vector<EdgeSet>())) {
+      if (wanted.handle == handle) {
+        set = wanted;
+      }
+    }
+  }
+  return set ? CheckSet(*set)
+             : EdgeCheckReport{.error = "this node was not told of the service yet; try again in a moment"};
+}
+
+EdgeCheckReport WantedEdge::CheckSet(const EdgeSet& set) {
+  EdgeCheckReport report;
+  if (!set.attach.empty()) {
+    report.error =
+        absl::StrCat("this node's balancer is Drover's own; attach: ", set.attach,
+                     " needs a foreign one: set edge.haproxy.socket or edge.nginx.include_dir in the "
+                     "agent's configuration");
+  }
+  return report;
 }
 
 }  // namespace drover::agent

@@ -17,10 +17,13 @@ class WantedEdge : public Edge {
 
   void SetDesired(std::vector<EdgeSet> sets) override;
   EdgeState Reconcile(Instant now) override;
+  EdgeCheckReport Check(uint32_t handle) override;
 
  protected:
   // `wanted` absent: nobody said anything yet, so only look.
   virtual EdgeState Round(const std::optional<std::vector<EdgeSet>>& wanted, Instant now) = 0;
+  // Of a balancer of Drover's own: nothing is needed.
+  virtual EdgeCheckReport CheckSet(const EdgeSet& set);
 
  private:
   std::string wanted_path_;

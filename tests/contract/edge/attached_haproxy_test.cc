@@ -3,12 +3,18 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <thread>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
 #include "agent/runtime/edge/haproxy/haproxy.h"
 #include "agent/runtime/edge/haproxy/process.h"
 #include "agent/runtime/edge/haproxy/runtime_api.h"
@@ -164,6 +170,124 @@ TEST_F(AttachedHaproxy, MissingBackendOrSlotsAreSaidWithTheLinesToAdd) {
 
   set_.attach = "";
   EXPECT_THAT(Apply({&a}).sets.front().error, HasSubstr("x-edge attach"));
+}
+
+// What `drover edge check` finds of a configuration that has every line of the snippet, or all but one.
+class AttachedHaproxyCheck : public AttachedHaproxy {
+ protected:
+  // Starts HAProxy with these lines; what is found to be wrong, or not seen, by its name.
+  std::map<std::string, std::string> Wrong(const std::string& lines) {
+    Stop();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    std::ofstream(dir_ + "/foreign.cfg")
+        << "global\n  stats socket " << dir_ << "/foreign.sock mode 600 level " << level_
+        << "\ndefaults\n  mode http\n  timeout connect 1s\n  timeout client 5s\n  timeout server 5s\n"
+        << lines;
+    Start();
+    std::map<std::string, std::string> wrong;
+    const EdgeCheckReport report = edge_->Check(set_.handle);
+    EXPECT_EQ(report.error, "");
+    EXPECT_NE(report.snippet, "");
+    names_.clear();
+    for (const EdgeCheck& check : report.checks) {
+      names_.push_back(check.name);
+      if (!check.ok) {
+        wrong[check.name] = absl::StrCat(check.unseen ? "unseen: " : "", check.detail);
+      }
+    }
+    return wrong;
+  }
+
+  std::string level_ = "admin";
+  std::vector<std::string> names_;
+};
+
+TEST_F(AttachedHaproxyCheck, TheSnippetPassesAndEachSingleLineThatIsMissingIsFound) {
+  set_.hold = absl::Seconds(5);
+  set_.max_held = 100;
+  edge_->SetDesired({set_});
+  const std::string snippet = edge_->Check(set_.handle).snippet;
+  EXPECT_THAT(Wrong(snippet), ::testing::IsEmpty()) << snippet;
+  EXPECT_THAT(names_, ::testing::ElementsAre("socket", "backend", "servers", "command", "balance",
+                                             "redispatch", "hold"));
+  EXPECT_THAT(ByHand("show servers state web"), ::testing::Not(HasSubstr(" 2 - 0 ")));
+
+  const std::vector<std::string> lines = absl::StrSplit(snippet, '\n', absl::SkipEmpty());
+  size_t looked_at = 0;
+  for (const std::string& missing : lines) {
+    if (missing == "global" || absl::StrContains(missing, "lua-load")) {
+      continue;  // HAProxy itself refuses the rest without
+    }
+    std::vector<std::string> rest = lines;
+    std::erase(rest, missing);
+    const std::string name = absl::StartsWith(missing, "backend")            ? "backend"
+                             : absl::StrContains(missing, "redispatch")      ? "redispatch"
+                             : absl::StrContains(missing, "server-template") ? "servers"
+                                                                             : "hold";
+    std::string text = absl::StrJoin(rest, "\n") + "\n";
+    if (name == "backend") {
+      text = absl::StrReplaceAll(snippet, {{"backend web", "backend other"}});
+    }
+    const std::map<std::string, std::string> wrong = Wrong(text);
+    ASSERT_EQ(wrong.size(), 1u) << missing;
+    EXPECT_EQ(wrong.begin()->first, name) << missing;
+    ++looked_at;
+  }
+  EXPECT_EQ(looked_at, 6u) << snippet;
+}
+
+TEST_F(AttachedHaproxyCheck, WhatElseCanBeWrong) {
+  edge_->SetDesired({set_});
+  const std::string slots = "  server-template drv 1-3 127.0.0.1:1 check disabled\n";
+  EXPECT_THAT(Wrong("backend web\n  option redispatch\n  balance source\n" + slots)["balance"],
+              HasSubstr("source: weights can't be changed"));
+  EXPECT_THAT(Wrong("backend web\n  option redispatch\n  balance source\n  hash-type consistent\n" + slots),
+              ::testing::IsEmpty());
+  EXPECT_THAT(Wrong("  option redispatch\nbackend web\n" + slots), ::testing::IsEmpty());
+  EXPECT_THAT(Wrong("  option redispatch\nbackend web\n  no option redispatch\n" + slots)["redispatch"],
+              HasSubstr("needs `option redispatch 1`"));
+  EXPECT_THAT(
+      Wrong("  option redispatch\nbackend web\n  server-template drv 1-2 127.0.0.1:1 disabled\n")["servers"],
+      HasSubstr("2 servers drv1…drvN, 3 are needed"));
+  level_ = "operator";
+  EXPECT_THAT(Wrong("  option redispatch\nbackend web\n" + slots)["command"],
+              HasSubstr("the socket needs `level admin`"));
+}
+
+TEST_F(AttachedHaproxyCheck, ServersInUseAreNotTouched) {
+  HttpBackend a;
+  HttpBackend b;
+  HttpBackend c;
+  Apply({&a, &b, &c});
+  const std::string before = ByHand("show servers state web");
+  EdgeCheckReport report = edge_->Check(set_.handle);
+  EXPECT_EQ(ByHand("show servers state web"), before);
+  const auto command = std::find_if(report.checks.begin(), report.checks.end(),
+                                    [](const EdgeCheck& check) { return check.name == "command"; });
+  ASSERT_NE(command, report.checks.end());
+  EXPECT_TRUE(command->unseen);
+  Apply({&a, &b});
+  report = edge_->Check(set_.handle);
+  for (const EdgeCheck& check : report.checks) {
+    EXPECT_TRUE(check.ok) << check.name << ": " << check.detail;
+  }
+  EXPECT_EQ(edge_->Reconcile(Instant()).sets.front().applied_revision, set_.revision);
+}
+
+TEST_F(AttachedHaproxyCheck, AChangedFileIsNotBelievedAndASilentSocketIsSaid) {
+  edge_->SetDesired({set_});
+  std::filesystem::last_write_time(dir_ + "/foreign.cfg",
+                                   std::filesystem::file_time_type::clock::now() + std::chrono::seconds(5));
+  EdgeCheckReport report = edge_->Check(set_.handle);
+  EXPECT_TRUE(report.checks.back().unseen);
+  EXPECT_THAT(report.checks.back().detail, HasSubstr("was changed after HAProxy read it"));
+  EXPECT_THAT(edge_->Check(99).error, HasSubstr("was not told of the service yet"));
+  Stop();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  report = edge_->Check(set_.handle);
+  EXPECT_THAT(report.snippet, HasSubstr("server-template drv 1-3"));
+  ASSERT_EQ(report.checks.size(), 1u);
+  EXPECT_THAT(report.checks[0].detail, HasSubstr("Connection refused"));
 }
 
 }  // namespace

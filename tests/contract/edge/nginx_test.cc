@@ -1,8 +1,10 @@
 // The nginx adapter on a process and a configuration of somebody else (R6.6), and what it owes beyond the
 // contract.
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -209,6 +211,49 @@ TEST_F(AttachedNginxTest, WhatCannotBeAnUpstreamIsSaid) {
   EXPECT_THAT(Apply({}).sets.front().error, HasSubstr("no name of an upstream"));
 }
 
+TEST_F(AttachedNginxTest, R4_4_ARefusedRequestWakesWhateverHostItIsFor) {
+  Start();
+  Make();
+  set_.hold = absl::Seconds(5);
+  HttpBackend a;
+  Apply({&a});
+  WriteConfig("include " + dir_ + "/drover/*.conf;", true);
+  kill(*Master(), SIGHUP);
+  for (int i = 0; i < 200 && Fetch(port_) != 200; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_EQ(Apply({}).sets.front().held, 0);
+  EXPECT_EQ(Fetch(port_, "/", "drover-web"), 503);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(edge_->Reconcile(ContractNow()).sets.front().held, 1);
+}
+
+TEST_F(AttachedNginxTest, ChecksFindEachSingleThingThatIsMissing) {
+  const auto last = [this] {
+    const EdgeCheckReport report = edge_->Check(set_.handle);
+    EXPECT_EQ(report.error, "");
+    EXPECT_THAT(report.snippet, HasSubstr("proxy_pass http://web;"));
+    const EdgeCheck& check = report.checks.back();
+    return absl::StrCat(check.name, check.ok ? " ok" : check.unseen ? " unseen: " : ": ", check.detail);
+  };
+  Make();
+  edge_->SetDesired({set_});
+  EXPECT_THAT(last(), HasSubstr("process: no nginx runs by"));
+  Start();
+  std::ofstream(dir_ + "/foreign.conf") << config_ << "nonsense;\n";
+  EXPECT_THAT(last(), HasSubstr("configuration: nginx refuses its configuration"));
+  WriteConfig("");
+  HttpBackend a;
+  Apply({&a});
+  EXPECT_THAT(last(), HasSubstr("include: the configuration does not include"));
+  WriteConfig("include " + dir_ + "/drover/*.conf;");
+  Make();  // another agent, which does not wait before it tries again
+  Apply({&a});
+  EXPECT_THAT(last(), HasSubstr("route unseen: no line says proxy_pass http://web"));
+  WriteConfig("include " + dir_ + "/drover/*.conf;", true);
+  EXPECT_EQ(last(), "route ok");
+}
+
 class NginxContract : public EdgeFixture {
  protected:
   NginxContract() : EdgeFixture(NginxAdapter()) {}
@@ -250,6 +295,49 @@ TEST_F(NginxContract, R6_1_ASilentConnectionToAnOldWorkerKeepsARemovedReplicaUnk
   EXPECT_EQ(state.servers.front().replica, ReplicaId(b.port()));
   close(silent);
   EXPECT_TRUE(Drained(ReplicaId(a.port())));
+}
+
+// At zero the first requests are refused, and tell the agent at once.
+TEST_F(NginxContract, R4_4_ARefusedRequestWakesAndCountsAsLongAsItWouldWait) {
+  std::atomic<int> woken = 0;
+  edge_->OnHeld([&] { ++woken; });
+  set_.hold = absl::Seconds(5);
+  set_.max_held = 3;
+  EXPECT_EQ(Apply({}).held, 0);
+  EXPECT_EQ(Fetch(port()), 503);
+  for (int i = 0; i < 200 && woken == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  EXPECT_EQ(woken, 1);
+  EXPECT_EQ(edge_->Reconcile(ContractNow()).sets.front().held, 1);
+  EXPECT_EQ(edge_->Reconcile(ContractNow() + absl::Seconds(4)).sets.front().held, 1);  // it is still wanted
+  EXPECT_EQ(edge_->Reconcile(ContractNow() + absl::Seconds(6)).sets.front().held, 0);
+  for (int i = 0; i < 9; ++i) {
+    EXPECT_EQ(Fetch(port()), 503);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(edge_->Reconcile(ContractNow() + absl::Seconds(7)).sets.front().held, 3);  // max_held
+  Make();  // another agent hears them as well
+  Apply({});
+  EXPECT_EQ(Fetch(port()), 503);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(edge_->Reconcile(ContractNow()).sets.front().held, 1);
+  HttpBackend a;
+  EXPECT_EQ(Apply({To(a)}).held, 0);
+  EXPECT_EQ(Fetch(port()), 200);
+  edge_->OnHeld(nullptr);
+}
+
+TEST_F(NginxContract, R4_4_ARefusedPlainConnectionWakesToo) {
+  set_.http = false;
+  set_.hold = absl::Seconds(5);
+  Apply({});
+  const int fd = ConnectSilently(port());
+  char byte = 0;
+  EXPECT_EQ(recv(fd, &byte, 1, 0), 0);  // closed
+  close(fd);
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  EXPECT_EQ(edge_->Reconcile(ContractNow()).sets.front().held, 1);
 }
 
 TEST_F(NginxContract, WhatNginxCannotDoIsSaidAndTheSetServes) {

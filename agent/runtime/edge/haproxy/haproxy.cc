@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "agent/runtime/edge/haproxy/attach_check.h"
 #include "agent/runtime/edge/haproxy/drain_limit.h"
 #include "agent/runtime/edge/haproxy/drive.h"
 #include "agent/runtime/edge/haproxy/held_listener.h"
@@ -71,6 +72,8 @@ class AttachedEdge : public WantedEdge {
     }
     return state;
   }
+
+  EdgeCheckReport CheckSet(const EdgeSet& set) override { return CheckAttached(set, socket_, dir_); }
 
  private:
   absl::Status Drive(const std::optional<std::vector<EdgeSet>>& wanted, Instant now, EdgeState& state) {

@@ -1,11 +1,8 @@
 #include "agent/runtime/edge/haproxy/process.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -21,26 +18,6 @@ namespace drover::agent {
 namespace {
 
 constexpr char kCgroup[] = "drover-haproxy";
-
-class StartLock {
- public:
-  explicit StartLock(const std::string& path) : fd_(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600)) {
-    while (fd_ >= 0 && flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
-    }
-  }
-
-  ~StartLock() {
-    if (fd_ >= 0) {
-      close(fd_);
-    }
-  }
-
-  StartLock(const StartLock&) = delete;
-  StartLock& operator=(const StartLock&) = delete;
-
- private:
-  int fd_;
-};
 
 // The lines of HAProxy's output that say what is wrong.
 std::string Alerts(const std::string& output) {
@@ -71,7 +48,7 @@ absl::Status HaproxyProcess::Check(const std::string& config) const {
 }
 
 absl::Status HaproxyProcess::Start() const {
-  const StartLock lock(paths_.start_lock);  // an agent and a keeper may both see that it has ended
+  const StartLock lock{KeeperFiles(paths_.dir)};
   if (MasterPid()) {
     return absl::OkStatus();
   }
@@ -96,19 +73,8 @@ absl::Status HaproxyProcess::Start() const {
 }
 
 absl::Status HaproxyProcess::EnsureKept(const std::string& agent) const {
-  if (LivePid(paths_.keeper_pid, paths_.dir)) {
-    return absl::OkStatus();
-  }
-  ASSIGN_OR_RETURN(const RunResult result, RunProgram({agent, "keep-edge", "haproxy", program_, paths_.dir},
-                                                      paths_.keeper_output, absl::Seconds(2)));
-  if (result.exit_code != 0) {
-    return absl::InternalError(
-        absl::StrCat("nobody keeps HAProxy running without the agent: ", result.output));
-  }
-  if (const std::optional<int> pid = LivePid(paths_.keeper_pid, paths_.dir)) {
-    LeaveUnitCgroup(*pid, kCgroup);
-  }
-  return absl::OkStatus();
+  return drover::agent::EnsureKept(
+      {.agent = agent, .kind = "haproxy", .program = program_, .cgroup = kCgroup}, KeeperFiles(paths_.dir));
 }
 
 absl::Status HaproxyProcess::Reload() const {
@@ -124,8 +90,7 @@ std::optional<int> HaproxyProcess::MasterPid() const { return LivePid(paths_.pid
 int KeepHaproxy(const std::string& program, const std::string& dir) {
   const HaproxyPaths paths(dir);
   const HaproxyProcess process(program, paths);
-  return KeepInBackground({.lock = paths.keeper_lock,
-                           .pid_file = paths.keeper_pid,
+  return KeepInBackground({.files = KeeperFiles(dir),
                            .config = paths.config,
                            .pid = [&process] { return process.MasterPid(); },
                            .start = [&process] { return process.Start(); }});

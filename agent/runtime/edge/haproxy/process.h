@@ -18,17 +18,13 @@ struct HaproxyPaths {
         wanted(dir + "/wanted.pb"),
         hold_script(dir + "/hold.lua"),
         held_socket(dir + "/held.sock"),
-        start_lock(dir + "/start.lock"),
-        keeper_lock(dir + "/keeper.lock"),
-        keeper_pid(dir + "/keeper.pid"),
-        keeper_output(dir + "/keeper.out"),
         stats_socket(dir + "/stats.sock"),
         master_socket(dir + "/master.sock"),
         pid(dir + "/haproxy.pid"),
         output(dir + "/haproxy.out") {}
 
-  std::string dir, config, checked, wanted, hold_script, held_socket, start_lock, keeper_lock, keeper_pid,
-      keeper_output, stats_socket, master_socket, pid, output;
+  std::string dir, config, checked, wanted, hold_script, held_socket, stats_socket, master_socket, pid,
+      output;
 };
 
 class HaproxyProcess {

@@ -60,6 +60,18 @@ bool Includes(const std::string& dump, const std::string& path) {
   return false;
 }
 
+// Whether some line of `dump` names the upstream as where requests go.
+bool PassesTo(const std::string& dump, const std::string& upstream) {
+  const std::string name = absl::StrCat("://", upstream);
+  for (size_t at = dump.find(name); at != std::string::npos; at = dump.find(name, at + 1)) {
+    const size_t end = at + name.size();
+    if (end == dump.size() || dump[end] == ';' || dump[end] == '/' || dump[end] == '$' || dump[end] == '"') {
+      return true;
+    }
+  }
+  return false;
+}
+
 // The owner's nginx may run as anybody.
 absl::Status PutInclude(const std::string& path, const std::string& text) {
   return WriteFileAtomically(path, text, 0644);
@@ -89,9 +101,7 @@ NginxFile AttachedNginx::FileOf(const RenderedSet& set) const {
 }
 
 NginxPlan AttachedNginx::MakePlan(const std::vector<EdgeSet>& sets) {
-  if (marker_port_ == 0) {
-    marker_port_ = FreeMarkerPort();
-  }
+  marker_port_ = MarkerPort(marker_port_);
   NginxPlan plan;
   std::set<std::string> names;
   for (const EdgeSet& set : sets) {
@@ -188,6 +198,44 @@ absl::Status AttachedNginx::Start(NginxPlan&) {
 
 std::optional<int> AttachedNginx::Master() const {
   return LivePid(options_.pid_file, "nginx: master process");
+}
+
+EdgeCheckReport AttachedNginx::CheckSet(const EdgeSet& set) {
+  EdgeCheckReport report;
+  std::vector<RenderedSet> sets = MakePlan({set}).sets;
+  report.error = sets.front().error;
+  if (!report.error.empty()) {
+    return report;
+  }
+  report.snippet = NginxAttachSnippet(set.attach, options_.include_dir);
+  const auto add = [&](const char* name, bool ok, std::string detail) {
+    report.checks.push_back({.name = name, .ok = ok, .detail = ok ? "" : std::move(detail)});
+    return ok;
+  };
+  if (!add("process", Master().has_value(),
+           absl::StrCat("no nginx runs by ", options_.pid_file, "; its owner has to start it"))) {
+    return report;
+  }
+  const absl::StatusOr<std::string> dump = CheckNginx(options_.program, options_.config, paths_.output);
+  if (!add("configuration", dump.ok(), std::string(dump.status().message()))) {
+    return report;
+  }
+  const NginxFile file = FileOf({.set = &set, .backend = set.attach});
+  if (!add("include", Includes(*dump, file.path),
+           absl::StrCat("the configuration does not include ", file.path, ": include ", options_.include_dir,
+                        "/*.conf; in the http block"))) {
+    return report;
+  }
+  add("generation", RunsGeneration(file.marker), WhyNotTaken());
+  if (!PassesTo(*dump, set.attach)) {
+    report.checks.push_back({.name = "route",
+                             .unseen = true,
+                             .detail = absl::StrCat("no line says proxy_pass http://", set.attach,
+                                                    "; a variable may lead there all the same")});
+  } else {
+    report.checks.push_back({.name = "route", .ok = true});
+  }
+  return report;
 }
 
 std::string AttachedNginx::WhyNotTaken() const {

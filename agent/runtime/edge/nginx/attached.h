@@ -33,6 +33,7 @@ class AttachedNginx : public NginxRounds {
   std::vector<int> Orphans(std::optional<int>) const override { return {}; }
 
   std::string WhyNotTaken() const override;
+  EdgeCheckReport CheckSet(const EdgeSet& set) override;
 
  private:
   // What the files of ours shall be.

@@ -1,18 +1,14 @@
 #include "agent/runtime/edge/nginx/managed.h"
 
-#include <signal.h>
-
 #include <algorithm>
 #include <chrono>
-#include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "agent/runtime/edge/address.h"
 #include "agent/runtime/edge/fingerprint.h"
+#include "agent/runtime/edge/keeper.h"
 #include "agent/runtime/edge/nginx/marker.h"
-#include "agent/runtime/edge/program.h"
 #include "agent/runtime/edge/wanted_file.h"
 #include "common/address.h"
 #include "common/status.h"
@@ -28,17 +24,6 @@ constexpr char kNoStream[] =
     "this nginx cannot balance plain TCP: install its stream module (Debian: libnginx-mod-stream), or write "
     "app_protocol: http";
 
-bool WaitFor(std::chrono::milliseconds limit, const std::function<bool()>& done) {
-  const auto end = std::chrono::steady_clock::now() + limit;
-  while (!done()) {
-    if (std::chrono::steady_clock::now() > end) {
-      return false;
-    }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  return true;
-}
-
 }  // namespace
 
 ManagedNginx::ManagedNginx(NginxOptions options, NginxBuild build, std::optional<std::vector<EdgeSet>> wanted)
@@ -46,6 +31,7 @@ ManagedNginx::ManagedNginx(NginxOptions options, NginxBuild build, std::optional
       options_(std::move(options)),
       build_(std::move(build)),
       paths_(options_.dir),
+      process_(options_.program, paths_),
       marker_port_(MarkerPortOf(ReadWholeFile(paths_.config).value_or(""))) {}
 
 void ManagedNginx::Render(NginxPlan& plan) const {
@@ -60,9 +46,7 @@ void ManagedNginx::Render(NginxPlan& plan) const {
 }
 
 NginxPlan ManagedNginx::MakePlan(const std::vector<EdgeSet>& sets) {
-  if (marker_port_ == 0) {
-    marker_port_ = FreeMarkerPort();
-  }
+  marker_port_ = MarkerPort(marker_port_);
   NginxPlan plan{.sets = ArrangeSets(sets, options_.bind, kAttachNeedsNginx), .files = {}};
   for (RenderedSet& set : plan.sets) {
     if (!set.set->http && !build_.stream && set.set->attach.empty()) {
@@ -104,43 +88,30 @@ absl::Status ManagedNginx::CheckAndWrite(NginxPlan& plan) {
   }
 }
 
-void ManagedNginx::SendOrphansAway() const {
-  for (const int pid : Orphans(std::nullopt)) {
-    kill(pid, SIGQUIT);
-  }
-}
-
 absl::Status ManagedNginx::Start(NginxPlan& plan) {
-  SendOrphansAway();
-  const auto marker_is_free = [this] {
-    return WhyNotFree({.bind = "127.0.0.1", .port = marker_port_, .host = "", .path = "", .tls_path = ""})
-        .empty();
-  };
-  if (!WaitFor(kGoodbyeLimit, marker_is_free)) {
-    marker_port_ = FreeMarkerPort();
+  const StartLock lock{KeeperFiles(options_.dir)};
+  if (Master()) {
+    return absl::OkStatus();  // its keeper was faster
+  }
+  process_.SendOrphansAway();
+  if (!WaitUntil(kGoodbyeLimit, [this] { return MarkerPortIsFree(marker_port_); })) {
+    marker_port_ = MarkerPort(0);
   }
   Restrict(plan, {});
   const absl::Status written = CheckAndWrite(plan);
   if (!written.ok() && !ReadWholeFile(paths_.config).ok()) {
     return written;
   }
-  ASSIGN_OR_RETURN(const RunResult result,
-                   RunProgram({options_.program, "-p", options_.dir, "-c", paths_.config}, paths_.output,
-                              absl::Seconds(5)));
-  if (result.exit_code != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("nginx does not start: ", result.output.substr(0, 400)));
-  }
-  // The pid file comes after the daemon has detached.
-  if (!WaitFor(kStartLimit, [this] { return Master().has_value(); })) {
-    return absl::UnavailableError("nginx is still starting");
-  }
-  LeaveUnitCgroup(*Master(), "drover-nginx");
-  WaitFor(kStartLimit, [&] { return RunsGeneration(plan.files.front().marker); });
+  RETURN_IF_ERROR(process_.Start());
+  WaitUntil(kStartLimit, [&] { return RunsGeneration(plan.files.front().marker); });
   return written;
 }
 
-std::optional<int> ManagedNginx::Master() const { return LivePid(paths_.pid, paths_.config); }
+absl::Status ManagedNginx::Keep() const {
+  return options_.keeper.empty() ? absl::OkStatus() : process_.EnsureKept(options_.keeper);
+}
+
+std::optional<int> ManagedNginx::Master() const { return process_.MasterPid(); }
 
 std::vector<int> ManagedNginx::Orphans(std::optional<int> master) const {
   return OrphanedNginxWorkers(paths_.log, master);

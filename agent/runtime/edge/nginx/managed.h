@@ -33,15 +33,15 @@ class ManagedNginx : public NginxRounds {
   std::optional<int> Master() const override;
   std::vector<int> Orphans(std::optional<int> master) const override;
   std::string WhyNotTaken() const override;
+  absl::Status Keep() const override;
 
  private:
   void Render(NginxPlan& plan) const;
-  // Old listening sockets are in the way of a new master.
-  void SendOrphansAway() const;
 
   NginxOptions options_;
   NginxBuild build_;
   NginxPaths paths_;
+  NginxProcess process_;
   ListenerCheck listeners_;
   uint32_t marker_port_ = 0;
 };

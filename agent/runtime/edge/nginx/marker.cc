@@ -52,9 +52,13 @@ bool RunsGeneration(const NginxMarker& marker) {
   return absl::EndsWith(answer, absl::StrCat("\r\n\r\n", MarkerAnswer(marker)));
 }
 
-uint32_t FreeMarkerPort() {
+bool MarkerPortIsFree(uint32_t port) {
+  return WhyNotFree({.bind = "127.0.0.1", .port = port, .host = "", .path = "", .tls_path = ""}).empty();
+}
+
+uint32_t FreeMarkerPort(const std::function<bool(uint32_t port)>& fits) {
   for (uint32_t port = kFirstPort; port <= kLastPort; ++port) {
-    if (WhyNotFree({.bind = "127.0.0.1", .port = port, .host = "", .path = "", .tls_path = ""}).empty()) {
+    if (MarkerPortIsFree(port) && fits(port)) {
       return port;
     }
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "agent/runtime/edge/nginx/render.h"
 
@@ -10,7 +11,10 @@ namespace drover::agent {
 // True when a worker answers with the marker's name and generation. Waits at most 200 ms.
 bool RunsGeneration(const NginxMarker& marker);
 
-// A port of the loopback for markers that nobody has now; 0: none is left.
-uint32_t FreeMarkerPort();
+// Nobody listens on the port of the loopback.
+bool MarkerPortIsFree(uint32_t port);
+
+// A port of the loopback for markers that nobody has now and that `fits`; 0: none is left.
+uint32_t FreeMarkerPort(const std::function<bool(uint32_t port)>& fits);
 
 }  // namespace drover::agent

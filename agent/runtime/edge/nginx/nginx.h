@@ -21,6 +21,8 @@ struct NginxOptions {
   std::string dir;                // for nginx.conf, wanted sets, pid, log; made with mode 0700
   std::string bind = "0.0.0.0";   // address of listeners that name none
 
+  std::string keeper;  // path of drover-agent, which keeps nginx running; empty: only this process
+
   // Of a foreign nginx; `include_dir` empty: managed.
   std::string include_dir;                  // which its http block includes as DIR/*.conf; must exist
   std::string pid_file = "/run/nginx.pid";  // of its master

@@ -4,11 +4,13 @@
 #include <dirent.h>
 #include <linux/inet_diag.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <functional>
+#include <thread>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -16,6 +18,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "agent/runtime/edge/keeper.h"
+#include "agent/runtime/edge/nginx/marker.h"
 #include "agent/runtime/edge/program.h"
 #include "agent/runtime/edge/wanted_file.h"
 #include "agent/runtime/sensors/sock_diag.h"
@@ -25,6 +29,9 @@
 namespace drover::agent {
 namespace {
 
+constexpr char kNginxCgroup[] = "drover-nginx";
+constexpr auto kStartLimit = std::chrono::milliseconds(500);
+constexpr auto kGoodbyeLimit = std::chrono::milliseconds(300);
 constexpr char kWorkerTitle[] = "nginx: worker process";
 constexpr char kLeavingTitle[] = "nginx: worker process is shutting down";
 
@@ -117,6 +124,71 @@ absl::StatusOr<std::map<uint64_t, TcpSocket>> SocketsByInode(int master) {
 }
 
 }  // namespace
+
+bool WaitUntil(std::chrono::milliseconds limit, const std::function<bool()>& done) {
+  const auto end = std::chrono::steady_clock::now() + limit;
+  while (!done()) {
+    if (std::chrono::steady_clock::now() > end) {
+      return false;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+NginxProcess::NginxProcess(std::string program, NginxPaths paths)
+    : program_(std::move(program)), paths_(std::move(paths)) {}
+
+absl::Status NginxProcess::Start() const {
+  if (MasterPid()) {
+    return absl::OkStatus();
+  }
+  ASSIGN_OR_RETURN(const RunResult result, RunProgram({program_, "-p", paths_.dir, "-c", paths_.config},
+                                                      paths_.output, absl::Seconds(5)));
+  if (result.exit_code != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("nginx does not start: ", result.output.substr(0, 400)));
+  }
+  // The pid file comes after the daemon has detached.
+  if (!WaitUntil(kStartLimit, [this] { return MasterPid().has_value(); })) {
+    return absl::UnavailableError("nginx is still starting");
+  }
+  LeaveUnitCgroup(*MasterPid(), kNginxCgroup);
+  return absl::OkStatus();
+}
+
+void NginxProcess::SendOrphansAway() const {
+  for (const int pid : OrphanedNginxWorkers(paths_.log, std::nullopt)) {
+    kill(pid, SIGQUIT);
+  }
+}
+
+absl::Status NginxProcess::EnsureKept(const std::string& agent) const {
+  return drover::agent::EnsureKept(
+      {.agent = agent, .kind = "nginx", .program = program_, .cgroup = kNginxCgroup},
+      KeeperFiles(paths_.dir));
+}
+
+std::optional<int> NginxProcess::MasterPid() const { return LivePid(paths_.pid, paths_.config); }
+
+int KeepNginx(const std::string& program, const std::string& dir) {
+  const NginxPaths paths(dir);
+  const NginxProcess process(program, paths);
+  const auto start = [&] {
+    const StartLock lock{KeeperFiles(dir)};
+    if (process.MasterPid()) {
+      return absl::OkStatus();
+    }
+    process.SendOrphansAway();
+    const uint32_t port = MarkerPortOf(ReadWholeFile(paths.config).value_or(""));
+    WaitUntil(kGoodbyeLimit, [port] { return MarkerPortIsFree(port); });
+    return process.Start();
+  };
+  return KeepInBackground({.files = KeeperFiles(dir),
+                           .config = paths.config,
+                           .pid = [&process] { return process.MasterPid(); },
+                           .start = start});
+}
 
 absl::StatusOr<std::string> CheckNginx(const std::string& program, const std::string& config,
                                        const std::string& output_path) {

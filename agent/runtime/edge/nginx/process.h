@@ -2,7 +2,9 @@
 // one is never stopped from here: it outlives the agent (R6.4).
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -17,16 +19,44 @@
 namespace drover::agent {
 
 struct NginxPaths {
-  explicit NginxPaths(const std::string& dir)
-      : config(dir + "/nginx.conf"),
+  explicit NginxPaths(const std::string& folder)
+      : dir(folder),
+        config(dir + "/nginx.conf"),
         checked(dir + "/nginx.conf.check"),
         wanted(dir + "/wanted.pb"),
         pid(dir + "/nginx.pid"),
         log(dir + "/nginx.log"),
         output(dir + "/nginx.out") {}
 
-  std::string config, checked, wanted, pid, log, output;
+  std::string dir, config, checked, wanted, pid, log, output;
 };
+
+// The process of a managed nginx.
+class NginxProcess {
+ public:
+  NginxProcess(std::string program, NginxPaths paths);
+
+  // Starts with the file as it is, unless it runs already. Whoever calls has the StartLock. Unavailable: it
+  // is not up yet.
+  absl::Status Start() const;
+  // Workers whose master was killed are told to finish what they have: their listening sockets are in the
+  // way of a new master.
+  void SendOrphansAway() const;
+  // Sees to it that `agent` (its own program) keeps nginx running, also when no agent lives.
+  absl::Status EnsureKept(const std::string& agent) const;
+  // The master's pid while it lives.
+  std::optional<int> MasterPid() const;
+
+ private:
+  std::string program_;
+  NginxPaths paths_;
+};
+
+// What `drover-agent keep-edge nginx PROGRAM DIR` does; the exit code.
+int KeepNginx(const std::string& program, const std::string& dir);
+
+// Polls until `done` or `limit`; whether it was done.
+bool WaitUntil(std::chrono::milliseconds limit, const std::function<bool()>& done);
 
 struct NginxWorker {
   int pid = 0;

@@ -8,6 +8,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "agent/runtime/edge/fingerprint.h"
 #include "common/address.h"
 
 namespace drover::agent {
@@ -39,6 +40,28 @@ std::string RenderMarker(const NginxMarker& marker) {
                       "    location / { add_header Retry-After 1 always; return 503; }\n  }\n");
 }
 
+bool IsWithoutReplica(const EdgeSet& set) {
+  return std::all_of(set.backends.begin(), set.backends.end(),
+                     [](const EdgeBackend& backend) { return backend.drain; });
+}
+
+// A log of nothing but that a request came, to the agent.
+std::string RenderWakeLog(const RenderedSet& set, const NginxMarker& marker) {
+  return absl::StrCat("access_log syslog:server=127.0.0.1:", marker.port, ",nohostname,tag=drover drover.",
+                      set.backend, ";\n");
+}
+
+std::string RenderWakeFormat(const RenderedSet& set) {
+  return absl::StrCat("  log_format drover.", set.backend, " ", WakeAddress(set), ";\n");
+}
+
+// Where requests for a set without a replica are answered, so that they wake it.
+std::string RenderRefusal(const RenderedSet& set, const NginxMarker& marker) {
+  return absl::StrCat(RenderWakeFormat(set), "  server {\n    listen ", WakeAddress(set), ":", marker.port,
+                      ";\n    ", RenderWakeLog(set, marker),
+                      "    location / { add_header Retry-After 1 always; return 503; }\n  }\n");
+}
+
 std::string RenderServers(const RenderedSet& set, const std::string& none) {
   std::string out;
   for (const EdgeBackend& backend : set.set->backends) {
@@ -58,6 +81,12 @@ std::string RenderUpstream(const RenderedSet& set, const std::string& none) {
       "  upstream ", set.backend, " {\n    zone drover.", set.backend, " ", kilobytes, "k;\n    ",
       set.set->traffic.sticky == EdgeTraffic::Sticky::kSource ? "hash $remote_addr consistent" : "least_conn",
       ";\n", RenderServers(set, none), "  }\n");
+}
+
+std::string RenderHttpUpstream(const RenderedSet& set, const NginxMarker& marker) {
+  const bool wakes = WakesByRefusal(*set.set);
+  const std::string none = absl::StrCat(wakes ? WakeAddress(set) : "127.0.0.1", ":", marker.port);
+  return absl::StrCat(wakes ? RenderRefusal(set, marker) : "", RenderUpstream(set, none));
 }
 
 std::string WithoutSlash(std::string path) {
@@ -134,10 +163,12 @@ std::string RenderHttpServer(const std::vector<Route>& routes, const std::string
   return absl::StrCat(out, all ? "" : "    location / { return 503; }\n", "  }\n");
 }
 
-std::string RenderStreamServer(const Route& route) {
-  return absl::StrCat("  server {\n", RenderListen(route.listener, ""),
-                      RenderCertificate(route.listener.tls_path), "    proxy_pass ", route.set->backend,
-                      ";\n  }\n");
+std::string RenderStreamServer(const Route& route, const NginxMarker& marker) {
+  const bool wakes = WakesByRefusal(*route.set->set);
+  return absl::StrCat(wakes ? RenderWakeFormat(*route.set) : "", "  server {\n",
+                      RenderListen(route.listener, ""), RenderCertificate(route.listener.tls_path),
+                      wakes ? "    " + RenderWakeLog(*route.set, marker) : "", "    proxy_pass ",
+                      route.set->backend, ";\n  }\n");
 }
 
 // By address; plain TCP has one route each.
@@ -180,7 +211,7 @@ std::string RenderHttp(const NginxOptions& options, const std::vector<RenderedSe
   absl::StrAppend(&out, RenderMarker(marker));
   for (const RenderedSet& set : sets) {
     if (set.set->http && set.set->attach.empty()) {
-      absl::StrAppend(&out, RenderUpstream(set, absl::StrCat("127.0.0.1:", marker.port)));
+      absl::StrAppend(&out, RenderHttpUpstream(set, marker));
     }
   }
   for (const auto& [address, routes] : RoutesByAddress(sets, true)) {
@@ -198,7 +229,7 @@ std::string RenderHttp(const NginxOptions& options, const std::vector<RenderedSe
   return out + "}\n";
 }
 
-std::string RenderStream(const std::vector<RenderedSet>& sets) {
+std::string RenderStream(const std::vector<RenderedSet>& sets, const NginxMarker& marker) {
   std::string out = "\nstream {\n  proxy_connect_timeout 1s;\n  proxy_timeout 1h;\n";
   for (const RenderedSet& set : sets) {
     if (!set.set->http && set.set->attach.empty()) {
@@ -206,12 +237,19 @@ std::string RenderStream(const std::vector<RenderedSet>& sets) {
     }
   }
   for (const auto& [address, routes] : RoutesByAddress(sets, false)) {
-    absl::StrAppend(&out, RenderStreamServer(routes.front()));
+    absl::StrAppend(&out, RenderStreamServer(routes.front(), marker));
   }
   return out + "}\n";
 }
 
 }  // namespace
+
+bool WakesByRefusal(const EdgeSet& set) { return set.hold > absl::ZeroDuration() && IsWithoutReplica(set); }
+
+std::string WakeAddress(const RenderedSet& set) {
+  const uint64_t hash = Fingerprint(set.backend);
+  return absl::StrCat("127.", 64 + hash % 128, ".", (hash >> 8) % 256, ".", 1 + (hash >> 16) % 254);
+}
 
 std::string MarkerAnswer(const NginxMarker& marker) {
   return absl::StrCat(marker.name, " ", marker.generation);
@@ -248,8 +286,8 @@ std::string UnmetByNginx(const EdgeSet& set) {
   const auto unmet = [&](absl::string_view what) { absl::StrAppend(&out, out.empty() ? "" : "; ", what); };
   if (set.hold > absl::ZeroDuration()) {
     out =
-        "nginx holds no requests: while there is no replica it answers 503 with Retry-After, and nothing "
-        "tells that one came";
+        "nginx holds no requests: while there is no replica it answers 503 with Retry-After, and that wakes "
+        "the service";
   }
   if (set.maxconn > 0) {
     unmet("maxconn is not kept: nginx has no queue and would fail what is over it");
@@ -282,12 +320,12 @@ std::string RenderNginxConfig(const NginxOptions& options, const std::vector<Ren
                       NginxQuoted(options.dir + "/nginx.pid"), ";\nerror_log ",
                       NginxQuoted(options.dir + "/nginx.log"),
                       " crit;\nevents { worker_connections 16384; }\n", RenderHttp(options, sets, marker),
-                      stream ? RenderStream(sets) : "");
+                      stream ? RenderStream(sets, marker) : "");
 }
 
 std::string RenderNginxInclude(const RenderedSet& set, const NginxMarker& marker) {
   return absl::StrCat("# Written by drover-agent, and written again when anything changes: edits are lost.\n",
-                      RenderMarker(marker), RenderUpstream(set, absl::StrCat("127.0.0.1:", marker.port)));
+                      RenderMarker(marker), RenderHttpUpstream(set, marker));
 }
 
 std::string NginxAttachSnippet(const std::string& upstream, const std::string& include_dir) {

@@ -24,6 +24,12 @@ std::string MarkerAnswer(const NginxMarker& marker);
 // The port that the marker of a file written earlier has; 0: none.
 uint32_t MarkerPortOf(absl::string_view text);
 
+// Whether the set's requests are refused in a way that the agent hears: there is no replica, and it may be at
+// zero.
+bool WakesByRefusal(const EdgeSet& set);
+// The address of the loopback, for this upstream alone as good as always, where that happens.
+std::string WakeAddress(const RenderedSet& set);
+
 // What of a set makes it another one for nginx. Equal texts route equally.
 std::string NginxSetIdentity(const RenderedSet& set);
 

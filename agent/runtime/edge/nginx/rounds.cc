@@ -59,6 +59,13 @@ std::string NginxPlan::Generation() const {
 NginxRounds::NginxRounds(std::string wanted_path, std::optional<std::vector<EdgeSet>> wanted)
     : WantedEdge(std::move(wanted_path), std::move(wanted)) {}
 
+uint32_t NginxRounds::MarkerPort(uint32_t present) {
+  if (present != 0 && wake_.Listen(present)) {
+    return present;
+  }
+  return FreeMarkerPort([this](uint32_t port) { return wake_.Listen(port); });
+}
+
 bool NginxRounds::InForce(const NginxPlan& plan) const {
   return std::all_of(plan.files.begin(), plan.files.end(),
                      [](const NginxFile& file) { return RunsGeneration(file.marker); });
@@ -189,9 +196,21 @@ void NginxRounds::Confirm(const NginxPlan& plan, int master) {
   }
 }
 
+std::optional<int64_t> NginxRounds::Held(const RenderedSet& set, Instant now) {
+  if (!WakesByRefusal(*set.set)) {
+    refused_.erase(set.backend);
+    return set.set->hold > absl::ZeroDuration() ? std::optional<int64_t>(0) : std::nullopt;
+  }
+  const auto told = told_.find(WakeAddress(set));
+  const int64_t waiting =
+      refused_[set.backend].Waiting(now, told == told_.end() ? 0 : told->second, set.set->hold);
+  return set.set->max_held == 0 ? waiting : std::min<int64_t>(waiting, set.set->max_held);
+}
+
 void NginxRounds::Fill(const NginxPlan& plan, int master, Instant now, EdgeState& state) {
   const std::vector<NginxWorker> workers = Workers(master);
   const absl::StatusOr<NginxConnections> connections = ReadNginxConnections(master, workers, client_ports_);
+  told_ = wake_.Take();
   const bool may_send_more = connections.ok() && MaySendMore(*connections, workers);
   for (const RenderedSet& set : plan.sets) {
     EdgeSetState& to = state.sets.emplace_back();
@@ -206,6 +225,7 @@ void NginxRounds::Fill(const NginxPlan& plan, int master, Instant now, EdgeState
     }
     to.error = set.error.empty() ? UnmetByNginx(*set.set) : set.error;
     to.at_least = !connections.ok();
+    to.held = Held(set, now);
     if (connections.ok()) {
       FillNginxServers(*set.set, *connections, may_send_more, applied, to);
     }
@@ -235,6 +255,10 @@ EdgeState NginxRounds::Round(const std::optional<std::vector<EdgeSet>>& wanted, 
   }
   state.reachable = true;
   state.instance = instance_;
+  const absl::Status kept = Keep();
+  if (!kept.ok() && state.error.empty()) {
+    state.error = std::string(kept.message());
+  }
   Confirm(plan, *master);
   Fill(plan, *master, now, state);
   state.pending = pending_ && status.ok();

@@ -3,16 +3,19 @@
 // any more, and counts what is in flight.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "agent/runtime/edge/arrange.h"
 #include "agent/runtime/edge/nginx/process.h"
 #include "agent/runtime/edge/nginx/render.h"
+#include "agent/runtime/edge/nginx/wake.h"
 #include "agent/runtime/edge/wanted_edge.h"
 
 namespace drover::agent {
@@ -35,7 +38,13 @@ class NginxRounds : public WantedEdge {
  public:
   NginxRounds(std::string wanted_path, std::optional<std::vector<EdgeSet>> wanted);
 
+  void OnHeld(std::function<void()> wake) override { wake_.OnHeard(std::move(wake)); }
+
  protected:
+  // The port of markers and, as UDP, of what is refused: the present one where it can be had, else another.
+  // 0: none is left.
+  uint32_t MarkerPort(uint32_t present);
+
   virtual NginxPlan MakePlan(const std::vector<EdgeSet>& sets) = 0;
   // Leaves out of a plan what cannot be had, with its error. `listening`: what nginx has already.
   virtual void Restrict(NginxPlan& plan, const std::set<std::string>& listening) = 0;
@@ -51,6 +60,9 @@ class NginxRounds : public WantedEdge {
   // Why files that were written and accepted do not run.
   virtual std::string WhyNotTaken() const = 0;
 
+  // Sees to it that it is started again without an agent too, where that is Drover's business.
+  virtual absl::Status Keep() const { return absl::OkStatus(); }
+
  private:
   EdgeState Round(const std::optional<std::vector<EdgeSet>>& wanted, Instant now) override;
   absl::Status Ensure(NginxPlan& plan, Instant now);
@@ -63,6 +75,8 @@ class NginxRounds : public WantedEdge {
   bool OldOnesLeave(int master) const;
   void Confirm(const NginxPlan& plan, int master);
   std::vector<NginxWorker> Workers(int master);
+  // Requests that come again because there is no replica; absent: none are told.
+  std::optional<int64_t> Held(const RenderedSet& set, Instant now);
   void Fill(const NginxPlan& plan, int master, Instant now, EdgeState& state);
 
   std::map<std::string, std::string> confirmed_;  // set's name -> identity that is in force
@@ -76,6 +90,9 @@ class NginxRounds : public WantedEdge {
   int unanswered_ = 0;  // reloads for it that did not bring it into force
   std::string fault_;   // why the last try is not in force; empty: it is
   bool pending_ = false;
+  NginxWake wake_;
+  std::map<std::string, uint64_t> told_;            // of this round, by address
+  std::map<std::string, RefusedRequests> refused_;  // by set's name
 };
 
 }  // namespace drover::agent

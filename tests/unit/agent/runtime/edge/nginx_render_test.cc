@@ -44,6 +44,28 @@ std::string Part(const std::string& text, const std::string& start, const std::s
   return at == std::string::npos ? "" : text.substr(at, text.find(end, at) - at);
 }
 
+TEST(NginxRenderTest, R4_4_AtZeroASetIsRefusedWhereItIsHeard) {
+  EdgeSet web = NginxSet(1, "web", {At(8080)});
+  web.hold = absl::Seconds(30);
+  EdgeSet tcp = NginxSet(2, "tcp", {At(9000)}, /*http=*/false);
+  tcp.hold = absl::Seconds(30);
+  const EdgeSet api = NginxSet(3, "api", {At(8081)});  // never at zero
+  const std::string web_at = WakeAddress({.set = &web, .backend = "shop.web.8000"});
+  EXPECT_NE(web_at, WakeAddress({.set = &tcp, .backend = "shop.tcp.8000"}));
+  const std::string log = "access_log syslog:server=127.0.0.1:7420,nohostname,tag=drover drover.shop.";
+  std::string text = Rendered({web, tcp, api});
+  EXPECT_THAT(text, HasSubstr("log_format drover.shop.web.8000 " + web_at + ";"));
+  EXPECT_THAT(text, HasSubstr("listen " + web_at + ":7420;\n    " + log + "web.8000;"));
+  EXPECT_THAT(text, HasSubstr("server " + web_at + ":7420;"));
+  EXPECT_THAT(text, HasSubstr(log + "tcp.8000;\n    proxy_pass shop.tcp.8000;"));
+  EXPECT_THAT(text, HasSubstr("server 127.0.0.1:7420;"));
+  EXPECT_THAT(text, Not(HasSubstr(log + "api")));
+  for (EdgeSet* set : {&web, &tcp}) {
+    set->backends = {{.replica = ReplicaId(1), .address = "10.0.0.5", .port = 20001, .drain = false}};
+  }
+  EXPECT_THAT(Rendered({web, tcp}), Not(HasSubstr("syslog")));
+}
+
 TEST(NginxRenderTest, ReplicasInRotationAndOthersNot) {
   EdgeSet web = NginxSet(1, "web", {At(8080)});
   web.backends = {{.replica = ReplicaId(1), .address = "10.0.0.5", .port = 20001, .drain = false},
