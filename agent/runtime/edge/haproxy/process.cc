@@ -85,12 +85,10 @@ absl::Status HaproxyProcess::Start() const {
       argv.push_back(absl::StrCat(pid));
     }
   }
-  ASSIGN_OR_RETURN(const RunResult result, RunProgram(argv, paths_.output, absl::Seconds(5)));
+  ASSIGN_OR_RETURN(const RunResult result,
+                   RunProgram(OutsideUnitCgroup(kCgroup, argv), paths_.output, absl::Seconds(5)));
   if (result.exit_code != 0) {
     return absl::FailedPreconditionError(absl::StrCat("HAProxy does not start: ", Alerts(result.output)));
-  }
-  if (const std::optional<int> pid = MasterPid()) {
-    LeaveUnitCgroup(*pid, kCgroup);
   }
   return absl::OkStatus();
 }
@@ -99,14 +97,12 @@ absl::Status HaproxyProcess::EnsureKept(const std::string& agent) const {
   if (LivePid(paths_.keeper_pid, paths_.dir)) {
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(const RunResult result, RunProgram({agent, "keep-edge", "haproxy", program_, paths_.dir},
-                                                      paths_.keeper_output, absl::Seconds(2)));
+  const std::vector<std::string> argv = {agent, "keep-edge", "haproxy", program_, paths_.dir};
+  ASSIGN_OR_RETURN(const RunResult result,
+                   RunProgram(OutsideUnitCgroup(kCgroup, argv), paths_.keeper_output, absl::Seconds(2)));
   if (result.exit_code != 0) {
     return absl::InternalError(
         absl::StrCat("nobody keeps HAProxy running without the agent: ", result.output));
-  }
-  if (const std::optional<int> pid = LivePid(paths_.keeper_pid, paths_.dir)) {
-    LeaveUnitCgroup(*pid, kCgroup);
   }
   return absl::OkStatus();
 }

@@ -124,9 +124,9 @@ absl::Status ManagedNginx::Start(NginxPlan& plan) {
   if (!written.ok() && !ReadWholeFile(paths_.config).ok()) {
     return written;
   }
+  const std::vector<std::string> argv = {options_.program, "-p", options_.dir, "-c", paths_.config};
   ASSIGN_OR_RETURN(const RunResult result,
-                   RunProgram({options_.program, "-p", options_.dir, "-c", paths_.config}, paths_.output,
-                              absl::Seconds(5)));
+                   RunProgram(OutsideUnitCgroup("drover-nginx", argv), paths_.output, absl::Seconds(5)));
   if (result.exit_code != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("nginx does not start: ", result.output.substr(0, 400)));
@@ -135,7 +135,6 @@ absl::Status ManagedNginx::Start(NginxPlan& plan) {
   if (!WaitFor(kStartLimit, [this] { return Master().has_value(); })) {
     return absl::UnavailableError("nginx is still starting");
   }
-  LeaveUnitCgroup(*Master(), "drover-nginx");
   WaitFor(kStartLimit, [&] { return RunsGeneration(plan.files.front().marker); });
   return written;
 }
