@@ -159,7 +159,7 @@ void HttpBackend::Serve(int fd) {
         break;  // more of an upload is to come
       }
       input.erase(end + 4, body_size);
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      std::this_thread::sleep_for(std::chrono::milliseconds(++begun_ % 10 == 0 ? tenth_ms_ : usual_ms_));
       while (held_ && !stop_) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
       }
