@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "common/ids.h"
+#include "common/request_times.h"
 #include "common/time.h"
 
 namespace drover::agent {
@@ -92,6 +93,9 @@ struct EdgeSetState {
   std::optional<uint64_t> finished_total;
   std::optional<uint64_t> errors_total;
   uint64_t closed_total = 0;  // connections closed at their drain limit, since the agent started
+  // Of HTTP requests. Absent: the balancer tells of none, by its kind or because its owner's configuration
+  // lacks the log line.
+  std::optional<RequestTimes> times;
   std::string error;  // why not applied: "port 8080 is in use"; or, though applied, what could not be met
   Instant read_at;
 };

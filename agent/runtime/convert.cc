@@ -37,6 +37,18 @@ RunReplica RunFromWire(const v1::RunReplica& wire) {
   return run;
 }
 
+v1::RequestTimes ToWire(const RequestTimes& times) {
+  v1::RequestTimes wire;
+  for (const uint32_t count : times.answered.Counts()) {
+    wire.add_counts(count);
+  }
+  for (const uint32_t count : times.replica.Counts()) {
+    wire.add_replica_counts(count);
+  }
+  wire.set_dropped(times.dropped);
+  return wire;
+}
+
 RemoveReplica RemoveFromWire(const v1::RemoveReplica& wire) {
   return {ReplicaId(wire.replica_id()),        wire.reason(),          wire.forced(),
           absl::Milliseconds(wire.grace_ms()), wire.operator_change(), wire.remove_volumes()};
@@ -225,6 +237,9 @@ v1::EdgeReport EdgeToWire(const EdgeState& state, Instant now) {
     to.set_at_least(set.at_least);
     if (set.errors_total) {
       to.set_errors_total(*set.errors_total);
+    }
+    if (set.times) {
+      *to.mutable_times() = ToWire(*set.times);
     }
     to.set_error(ValidUtf8(set.error));
     to.set_age_ms(static_cast<uint32_t>(std::max<int64_t>(0, absl::ToInt64Milliseconds(now - set.read_at))));

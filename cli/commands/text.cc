@@ -46,6 +46,22 @@ std::string ReplicaTable(std::vector<v1::Replica> replicas, bool color) {
   return table.ToText();
 }
 
+namespace {
+
+// "p50 20ms, p95 180ms"
+std::string RequestsText(const v1::Requests& requests) {
+  return absl::StrJoin(
+      requests.quantiles(), ", ", [](std::string* out, const v1::Requests::Quantile& quantile) {
+        const absl::Duration took = FromProto(quantile.answered());
+        // Three digits are more than samples tell.
+        const absl::Duration unit = took < absl::Seconds(1) ? absl::Milliseconds(1) : absl::Milliseconds(10);
+        absl::StrAppend(out, "p", NumberText(100 * quantile.quantile()), " ",
+                        absl::FormatDuration(absl::Trunc(took, unit)));
+      });
+}
+
+}  // namespace
+
 std::string SignalsText(const v1::Service& service) {
   std::vector<std::string> parts;
   for (const v1::SignalView& signal : service.signals()) {
@@ -55,6 +71,9 @@ std::string SignalsText(const v1::Service& service) {
     }
     parts.push_back(absl::StrCat(signal.name(), " ", NumberText(signal.value()), "/",
                                  NumberText(signal.target()), signal.unit() == "%" ? " %" : ""));
+  }
+  if (service.requests().quantiles_size() > 0) {
+    parts.push_back(RequestsText(service.requests()));
   }
   return absl::StrJoin(parts, ", ");
 }

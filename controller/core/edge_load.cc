@@ -9,6 +9,8 @@
 namespace drover::controller {
 namespace {
 
+constexpr Duration kTimesWindow = absl::Seconds(10);  // the agents'
+
 // One set on one edge.
 struct Part {
   const EdgeSetStatus* status = nullptr;  // absent: nothing of it counts
@@ -109,6 +111,29 @@ void AddCounts(const Model& model, const Part& part, const std::string& name, Ed
   *load.finished += *part.readings->counts.Finished();
 }
 
+// So long the times of requests are sampled, and so much a sample of them stands for where there are more
+// requests than lines.
+double SampleWeight(const RequestTimes& times, const std::optional<double>& rate) {
+  const double requests = rate.value_or(0) * absl::ToDoubleSeconds(kTimesWindow);
+  return std::max(1.0, requests / std::max(1.0, static_cast<double>(times.answered.samples())));
+}
+
+void AddTimes(const Model& model, const BackendSet& set, const Part& part, const std::string& name,
+              EdgeLoad& load) {
+  if (part.status == nullptr || !IsTakenOver(model, *part.status)) {
+    return;
+  }
+  if (const std::optional<RequestTimes>& times = part.status->times) {
+    const double weight = SampleWeight(*times, part.readings->counts.Rate());
+    load.times.answered.Merge(times->answered, weight);
+    load.times.replica.Merge(times->replica, weight);
+    load.times.dropped += times->dropped;
+  } else if (set.http && !set.attach.empty()) {
+    load.untold = absl::StrCat("the attached balancer ", set.attach, " of ", name,
+                               " writes no log lines of its requests");
+  }
+}
+
 }  // namespace
 
 EdgeLoad LoadOf(const Model& model, const Service& service, Duration fresh_for) {
@@ -127,6 +152,7 @@ EdgeLoad LoadOf(const Model& model, const Service& service, Duration fresh_for) 
       const Part part = PartOf(model, service, set, edge, fresh_for);
       AddInFlight(part, load);
       AddCounts(model, part, name, load);
+      AddTimes(model, set, part, name, load);
       const Duration age =
           part.readings == nullptr ? absl::ZeroDuration() : model.now - part.readings->measured;
       load.age = std::max(load.age, age);

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "common/request_times.h"
 #include "controller/core/model.h"
 
 namespace drover::controller {
@@ -24,6 +25,9 @@ struct EdgeLoad {
   std::optional<double> finished;
   // Requests that a replica gets at a time from all of them together; absent: one of them sets no limit.
   std::optional<double> slots;
+  // Of the edges that tell of single requests, each by the number of its requests.
+  RequestTimes times = {};
+  std::string untold = {};               // why some edge, though it could, doesn't; empty: none
   Duration age;                          // of the oldest reading used; with none used, of the oldest there is
   std::optional<Instant> stale_at = {};  // when the first of these readings is too old
 };

@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "common/ids.h"
 #include "common/replica_state.h"
+#include "common/request_times.h"
 #include "common/time.h"
 #include "common/units.h"
 #include "controller/core/spec.h"
@@ -139,7 +140,8 @@ struct EdgeSetStatus {
   // Of this balancer process: requests that have come, and what of them has ended.
   std::optional<uint64_t> requests_total;
   std::optional<uint64_t> finished_total;
-  uint64_t closed_total = 0;  // connections closed at their drain limit, since the agent started
+  uint64_t closed_total = 0;          // connections closed at their drain limit, since the agent started
+  std::optional<RequestTimes> times;  // absent: the balancer tells of no single requests
   std::string error;
   Duration age;  // at sending
 };

@@ -80,6 +80,11 @@ void SetStatus(Model& model, Node& node, NodeStatus status) {
     model.BackendsChanged(key);
     model.ShowService(key);
   }
+  for (const auto& [handle, readings] : node.edge_readings) {
+    if (const auto owner = model.set_owners.find(handle); owner != model.set_owners.end()) {
+      model.ShowService(owner->second);  // what its requests take is known no longer, or again
+    }
+  }
   ReviewQueues(model);
   if (status == NodeStatus::kUp) {
     model.RoomChanged();

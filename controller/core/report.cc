@@ -231,6 +231,9 @@ void FoldEdgeReading(Model& model, Node& node, uint64_t instance, const EdgeSetS
                         std::max(kRateWindow, 3 * model.options.report_interval));
   }
   Service& service = model.services.at(owner->second);
+  if (set.times) {
+    model.ShowService(service.key, /*soft=*/true);
+  }
   if (!GoesByBalancer(service)) {
     return;
   }

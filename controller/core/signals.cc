@@ -203,10 +203,40 @@ void CountTraces(const EdgeLoad& load, SignalInput& input) {
   }
 }
 
-SignalInput Balancer(const EdgeLoad& load, SignalSpec::Kind kind, int64_t min) {
-  SignalInput input = kind == SignalSpec::Kind::kLatency ? Queueing(load)
-                      : kind == SignalSpec::Kind::kRate  ? OfBalancer(load.rate, load)
-                                                         : OfBalancer(load.in_flight, load);
+std::optional<MeasuredQuantile> QuantileOf(const RequestTimes& times, double quantile) {
+  const std::optional<Duration> answered = times.answered.Quantile(quantile);
+  const std::optional<Duration> replica = times.replica.Quantile(quantile);
+  if (!answered || !replica) {
+    return std::nullopt;
+  }
+  return MeasuredQuantile{.quantile = quantile,
+                          .answered_s = absl::ToDoubleSeconds(*answered),
+                          .replica_s = absl::ToDoubleSeconds(*replica),
+                          .requests = times.answered.samples()};
+}
+
+// A mean is no promise about a quantile: an attached balancer has to tell of single requests.
+SignalInput Latency(const EdgeLoad& load, double quantile, const std::string& service) {
+  SignalInput input = Queueing(load);
+  if (input.load && !load.untold.empty()) {
+    input = {};
+    input.age = load.age;
+    input.unknown_reason =
+        absl::StrCat("p", FormatNumber(quantile * 100), " can't be measured: ", load.untold,
+                     "; `drover edge snippet ", service, "` shows the line to add, or scale on in_flight");
+  } else if (input.load) {
+    input.quantile = QuantileOf(load.times, quantile);
+  }
+  return input;
+}
+
+SignalInput Balancer(const EdgeLoad& load, const SignalSpec& signal, const Service& service) {
+  const int64_t min = service.spec->autoscale->min;
+  SignalInput input =
+      signal.kind == SignalSpec::Kind::kLatency
+          ? Latency(load, signal.latency ? signal.latency->quantile : 0.95, service.key.service)
+      : signal.kind == SignalSpec::Kind::kRate ? OfBalancer(load.rate, load)
+                                               : OfBalancer(load.in_flight, load);
   if (min == 0) {
     CountTraces(load, input);
   }
@@ -251,7 +281,7 @@ std::vector<SignalInput> MakeSignals(const Model& model, const Probes& probes, c
       case SignalSpec::Kind::kInFlight:
       case SignalSpec::Kind::kRate:
       case SignalSpec::Kind::kLatency:
-        inputs.push_back(Balancer(*balancers, signal.kind, spec.min));
+        inputs.push_back(Balancer(*balancers, signal, service));
         break;
       case SignalSpec::Kind::kForecast:
       case SignalSpec::Kind::kExternal:

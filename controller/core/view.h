@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "common/ids.h"
 #include "common/replica_state.h"
+#include "common/request_times.h"
 #include "common/time.h"
 #include "common/units.h"
 #include "controller/core/backend_set.h"
@@ -158,6 +159,7 @@ struct ServiceView {
   bool sets_known = false;
   std::map<std::string, PullView> pulls;  // by consumer
   bool converged = false;
+  RequestTimes times;  // of its requests lately, as far as balancers tell; empty: of none
 };
 
 struct StackView {

@@ -5,7 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "controller/core/drain.h"
+#include "controller/core/edge_load.h"
 #include "controller/core/rollout.h"
+#include "controller/core/signals.h"
 
 namespace drover::controller {
 namespace {
@@ -101,6 +103,9 @@ std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service
   }
   if (service.spec) {
     AddPulls(service, *view);
+  }
+  if (!service.sets.empty()) {
+    view->times = LoadOf(model, service, FreshFor(model.options.report_interval)).times;
   }
   view->decision = service.decision;
   view->last_change = service.last_change;

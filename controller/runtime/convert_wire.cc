@@ -183,6 +183,13 @@ QueueReading ToCore(const v1::QueueSample& sample, Faults& faults) {
   return out;
 }
 
+RequestTimes ToCore(const v1::RequestTimes& times) {
+  return {.answered = DurationHistogram::FromCounts({times.counts().begin(), times.counts().end()}),
+          .replica =
+              DurationHistogram::FromCounts({times.replica_counts().begin(), times.replica_counts().end()}),
+          .dropped = times.dropped()};
+}
+
 EdgeStatus ToCore(const v1::EdgeReport& report, Faults& faults) {
   EdgeStatus out;
   out.instance = report.instance();
@@ -218,6 +225,9 @@ EdgeStatus ToCore(const v1::EdgeReport& report, Faults& faults) {
       status.finished_total = set.finished_total();
     }
     status.closed_total = set.closed_total();
+    if (set.has_times()) {
+      status.times = ToCore(set.times());
+    }
     status.at_least = set.at_least();
     status.error = set.error();
     status.age = Millis(set.age_ms());

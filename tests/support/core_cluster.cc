@@ -182,6 +182,7 @@ void CoreCluster::Report(FakeAgent& agent) {
       }
       status.requests_total = agent.requests.arrived;
       status.finished_total = agent.requests.finished;
+      status.times = agent.times;
       edge.sets.push_back(std::move(status));
     }
     report.edge = agent.edge_status.value_or(edge);

@@ -74,6 +74,7 @@ struct FakeAgent {
   std::map<ReplicaId, int64_t> in_flight;
   std::optional<int64_t> queued = 0;      // in the balancer's own queue, by set; absent: not read
   int64_t waiting = 0;                    // for a first replica, of each set that keeps them
+  std::optional<RequestTimes> times;      // of requests lately, the same for each set
   RequestTotals requests;                 // of the balancer process, the same for each set
   uint64_t balancer = 1;                  // process
   std::optional<EdgeStatus> edge_status;  // reported in place of all that

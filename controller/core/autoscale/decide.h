@@ -38,6 +38,16 @@ struct ReplicaUsage {
   SampleTime sample = {};  // of `used`
 };
 
+// What single requests took lately, where so many are known that the quantile can be told.
+struct MeasuredQuantile {
+  double quantile = 0;
+  double answered_s = 0;  // so long the share `quantile` of them took at most, waiting included
+  double replica_s = 0;   // without their wait in the balancer
+  int64_t requests = 0;   // that are known
+
+  friend bool operator==(const MeasuredQuantile&, const MeasuredQuantile&) = default;
+};
+
 // One configured signal as measured now, in the order of AutoscaleSpec::signals.
 struct SignalInput {
   // kCpu, kMemory: one entry per active replica that should be counted.
@@ -52,6 +62,8 @@ struct SignalInput {
   // Without `total`: the part of it that is known, for `unknown_reason` not the whole. It may raise the
   // count, never lower it.
   std::optional<double> at_least = {};
+  // kLatency, with `load`; absent: too few requests are known, or none.
+  std::optional<MeasuredQuantile> quantile = {};
 };
 
 struct Recommendation {

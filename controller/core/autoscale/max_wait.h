@@ -52,6 +52,15 @@ struct ForecastError {
   double spread = -1;  // mean square of what was missing, doubled: as if errors were symmetric; < 0: none yet
 };
 
+// What requests took without waiting at a promised quantile, smoothed.
+struct KeptQuantile {
+  double quantile = 0;
+  double replica_s = 0;
+  Instant at;  // measured last
+
+  friend bool operator==(const KeptQuantile&, const KeptQuantile&) = default;
+};
+
 struct MaxWaitState {
   std::optional<Instant> begin;
   double last_s = 0;
@@ -63,9 +72,10 @@ struct MaxWaitState {
   ReturnGaps gaps;
   HourSeason season;
   ThroughputWatch throughput;
-  double surge = 0;      // jobs at a time wanted to work off a backlog; 0: none
-  double added_s = 0;    // when the answer last rose
-  double removed_s = 0;  // and fell
+  double surge = 0;                           // jobs at a time wanted to work off a backlog; 0: none
+  double added_s = 0;                         // when the answer last rose
+  double removed_s = 0;                       // and fell
+  std::optional<KeptQuantile> quantile = {};  // of a promised latency; absent: none was measured
 };
 
 struct MaxWaitInput {

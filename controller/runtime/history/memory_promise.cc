@@ -244,7 +244,7 @@ HourSeason ToCore(const v1::HistorySeason& season) {
 
 v1::HistoryPromise ToProto(const MaxWaitState& promise, size_t signal) {
   const auto& [begin, last_s, load, startup_s, startups, account, error, gaps, season, throughput, surge,
-               added_s, removed_s] = promise;
+               added_s, removed_s, quantile] = promise;
   const auto& [arrived, overdue, debt, price] = account;
   const auto& [forecasts, bias, spread] = error;
   v1::HistoryPromise out;
@@ -269,6 +269,12 @@ v1::HistoryPromise ToProto(const MaxWaitState& promise, size_t signal) {
   out.set_surge(surge);
   out.set_added_s(added_s);
   out.set_removed_s(removed_s);
+  if (quantile) {
+    const auto& [share, replica_s, at] = *quantile;
+    out.mutable_quantile()->set_quantile(share);
+    out.mutable_quantile()->set_replica_s(replica_s);
+    out.mutable_quantile()->set_at_ns(at.nanoseconds());
+  }
   return out;
 }
 
@@ -293,6 +299,11 @@ MaxWaitState ToCore(const v1::HistoryPromise& promise) {
   out.surge = promise.surge();
   out.added_s = promise.added_s();
   out.removed_s = promise.removed_s();
+  if (promise.has_quantile()) {
+    out.quantile = KeptQuantile{.quantile = promise.quantile().quantile(),
+                                .replica_s = promise.quantile().replica_s(),
+                                .at = Instant::FromNanoseconds(promise.quantile().at_ns())};
+  }
   return out;
 }
 

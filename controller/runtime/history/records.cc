@@ -179,14 +179,32 @@ WaitingLoad ToCore(const v1::HistoryLoad& load) {
   return out;
 }
 
+v1::HistoryQuantile ToProto(const MeasuredQuantile& measured) {
+  const auto& [quantile, answered_s, replica_s, requests] = measured;
+  v1::HistoryQuantile out;
+  out.set_quantile(quantile);
+  out.set_answered_s(answered_s);
+  out.set_replica_s(replica_s);
+  out.set_requests(requests);
+  return out;
+}
+
+MeasuredQuantile ToCore(const v1::HistoryQuantile& measured) {
+  return {.quantile = measured.quantile(),
+          .answered_s = measured.answered_s(),
+          .replica_s = measured.replica_s(),
+          .requests = measured.requests()};
+}
+
 KnownSignal KnownOf(const SignalInput& signal, Instant now) {
-  const auto& [replicas, total, unknown_reason, age, load, fallback_replicas, at_least] = signal;
+  const auto& [replicas, total, unknown_reason, age, load, fallback_replicas, at_least, quantile] = signal;
   KnownSignal known{.total = total,
                     .unknown_reason = unknown_reason,
                     .age = age,
                     .load = load,
                     .fallback_replicas = fallback_replicas,
-                    .at_least = at_least};
+                    .at_least = at_least,
+                    .quantile = quantile};
   for (const ReplicaUsage& usage : replicas) {
     known.rows.push_back(RowOf(usage, now));
   }
@@ -204,6 +222,7 @@ SignalInput InputOf(const KnownSignal& known, Instant now) {
   signal.load = known.load;
   signal.fallback_replicas = known.fallback_replicas;
   signal.at_least = known.at_least;
+  signal.quantile = known.quantile;
   return signal;
 }
 
@@ -239,6 +258,9 @@ std::optional<v1::HistorySignal> Changes(const KnownSignal& now, const KnownSign
   if (now.at_least) {
     out.set_at_least(*now.at_least);
   }
+  if (now.quantile) {
+    *out.mutable_quantile() = ToProto(*now.quantile);
+  }
   return out;
 }
 
@@ -266,6 +288,7 @@ bool Apply(const v1::HistorySignal& changes, Instant at, KnownSignal& signal) {
   signal.fallback_replicas =
       changes.has_fallback_replicas() ? std::optional(changes.fallback_replicas()) : std::nullopt;
   signal.at_least = changes.has_at_least() ? std::optional(changes.at_least()) : std::nullopt;
+  signal.quantile = changes.has_quantile() ? std::optional(ToCore(changes.quantile())) : std::nullopt;
   return true;
 }
 

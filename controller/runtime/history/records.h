@@ -44,6 +44,7 @@ struct KnownSignal {
   std::optional<WaitingLoad> load = {};
   std::optional<int64_t> fallback_replicas = {};
   std::optional<double> at_least = {};
+  std::optional<MeasuredQuantile> quantile = {};
 
   friend bool operator==(const KnownSignal&, const KnownSignal&) = default;
 };

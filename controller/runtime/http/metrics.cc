@@ -110,6 +110,35 @@ void AddServices(const View& view, std::vector<MetricFamily>& out) {
   }
 }
 
+// Not a histogram of Prometheus' kind: balancers tell of a sample of the last 10 s, which never adds up.
+void AddRequests(const View& view, std::vector<MetricFamily>& out) {
+  Family duration(
+      "drover_service_request_duration_seconds",
+      "What requests took in the last 10 s, wait in the balancer included; absent while too few are known.");
+  Family replica("drover_service_request_replica_duration_seconds",
+                 "The same without the wait in the balancer.");
+  Family samples("drover_service_request_samples", "Requests of the last 10 s that these are known of.");
+  for (const auto& [key, service] : view.services) {
+    const RequestTimes& times = service->times;
+    if (times.answered.samples() == 0) {
+      continue;
+    }
+    for (const auto& [name, quantile] :
+         {std::pair("0.5", 0.5), std::pair("0.95", 0.95), std::pair("0.99", 0.99)}) {
+      if (const std::optional<Duration> took = times.answered.Quantile(quantile)) {
+        duration.Add(With(key, "quantile", name), absl::ToDoubleSeconds(*took));
+      }
+      if (const std::optional<Duration> took = times.replica.Quantile(quantile)) {
+        replica.Add(With(key, "quantile", name), absl::ToDoubleSeconds(*took));
+      }
+    }
+    samples.Add(With(key), static_cast<double>(times.answered.samples()));
+  }
+  for (Family* family : {&duration, &replica, &samples}) {
+    out.push_back(family->Take());
+  }
+}
+
 void AddSignals(const View& view, std::vector<MetricFamily>& out) {
   Family known("drover_signal_known", "1 when the signal has a fresh value.");
   Family value("drover_signal_value", "Last measured value; absent while unknown.");
@@ -267,6 +296,7 @@ std::string MetricsText(const MetricsInput& input) {
   families.push_back(Single("drover_controller_epoch", "Epoch of this controller.",
                             static_cast<double>(input.view->epoch.value())));
   AddServices(*input.view, families);
+  AddRequests(*input.view, families);
   AddSignals(*input.view, families);
   AddConsumers(*input.view, families);
   AddNodes(*input.view, families);

@@ -71,6 +71,24 @@ void AddConsumers(const ServiceView& service, v1::Service& out) {
   }
 }
 
+void AddRequests(const RequestTimes& times, v1::Service& out) {
+  if (times.answered.samples() == 0) {
+    return;
+  }
+  v1::Requests& requests = *out.mutable_requests();
+  requests.set_samples(static_cast<uint64_t>(times.answered.samples()));
+  for (const double quantile : {0.5, 0.95, 0.99}) {
+    const std::optional<Duration> answered = times.answered.Quantile(quantile);
+    const std::optional<Duration> replica = times.replica.Quantile(quantile);
+    if (answered && replica) {
+      v1::Requests::Quantile& to = *requests.add_quantiles();
+      to.set_quantile(quantile);
+      *to.mutable_answered() = ToProto(*answered);
+      *to.mutable_replica() = ToProto(*replica);
+    }
+  }
+}
+
 void AddSignals(const Decision& decision, v1::Service& out) {
   for (const SignalDecision& signal : decision.signals) {
     v1::SignalView* view = out.add_signals();
@@ -158,6 +176,7 @@ v1::Service ServiceToApi(const ServiceView& service, const View& view) {
   if (service.decision != nullptr) {
     AddSignals(*service.decision, out);
   }
+  AddRequests(service.times, out);
   out.set_status(service.status);
   out.set_converged(service.converged);
   out.set_paused(record.paused);

@@ -15,8 +15,10 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "agent/runtime/clock.h"
 #include "agent/runtime/edge/haproxy/haproxy.h"
 #include "agent/runtime/edge/haproxy/process.h"
+#include "agent/runtime/edge/haproxy/request_log_lines.h"
 #include "agent/runtime/edge/haproxy/runtime_api.h"
 #include "agent/runtime/edge/program.h"
 #include "agent/runtime/edge/wanted_file.h"
@@ -105,6 +107,13 @@ class AttachedHaproxy : public ::testing::Test {
     }
     edge_->SetDesired({set_});
     return edge_->Reconcile(Instant());
+  }
+
+  // Of a round now.
+  std::optional<RequestTimes> Times() {
+    const EdgeState state = edge_->Reconcile(Now());
+    EXPECT_EQ(state.sets.size(), 1u) << state.error;
+    return state.sets.empty() ? std::nullopt : state.sets.front().times;
   }
 
   std::string program_, dir_, config_;
@@ -215,8 +224,8 @@ TEST_F(AttachedHaproxyCheck, TheSnippetPassesAndEachSingleLineThatIsMissingIsFou
   const std::vector<std::string> lines = absl::StrSplit(snippet, '\n', absl::SkipEmpty());
   size_t looked_at = 0;
   for (const std::string& missing : lines) {
-    if (missing == "global" || absl::StrContains(missing, "lua-load")) {
-      continue;  // HAProxy itself refuses the rest without
+    if (missing == "global" || absl::StrContains(missing, "lua-load") || absl::StartsWith(missing, "#")) {
+      continue;  // HAProxy itself refuses the rest without; or for other sections
     }
     std::vector<std::string> rest = lines;
     std::erase(rest, missing);
@@ -288,6 +297,30 @@ TEST_F(AttachedHaproxyCheck, AChangedFileIsNotBelievedAndASilentSocketIsSaid) {
   EXPECT_THAT(report.snippet, HasSubstr("server-template drv 1-3"));
   ASSERT_EQ(report.checks.size(), 1u);
   EXPECT_THAT(report.checks[0].detail, HasSubstr("Connection refused"));
+}
+
+// Its file can't be read: requests that it counts and no line tells of show that the line is missing.
+TEST_F(AttachedHaproxy, TimesOfRequestsNeedTheLogLine) {
+  HttpBackend a;
+  set_.backends = {{.replica = ReplicaId(1), .address = "127.0.0.1", .port = a.port(), .drain = false}};
+  edge_->SetDesired({set_});
+  EXPECT_TRUE(Times()) << "nothing came that a line could tell of";
+  EXPECT_EQ(Fetch(port_), 200);
+  EXPECT_TRUE(Times()) << "it may be on its way";
+  std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+  EXPECT_FALSE(Times());
+
+  Stop();
+  config_.insert(config_.find("  default_backend"),
+                 absl::StrReplaceAll(RequestLogSnippet(RequestLogName(dir_ + "/state")), {{"#   ", "  "}}));
+  std::ofstream(dir_ + "/foreign.cfg") << config_;
+  Start();
+  EXPECT_TRUE(Times()) << "another process";
+  EXPECT_EQ(Fetch(port_), 200);
+  std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+  const std::optional<RequestTimes> times = Times();
+  ASSERT_TRUE(times);
+  EXPECT_EQ(times->answered.samples(), 1);
 }
 
 }  // namespace

@@ -158,7 +158,7 @@ void HttpBackend::Serve(int fd) {
       last_ns_ = std::chrono::steady_clock::now().time_since_epoch().count();
       int64_t none = 0;
       first_ns_.compare_exchange_strong(none, last_ns_);
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
+      std::this_thread::sleep_for(std::chrono::milliseconds(++begun_ % 10 == 0 ? tenth_ms_ : usual_ms_));
       while (held_ && !stop_) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
       }

@@ -31,6 +31,12 @@ class HttpBackend {
 
   int64_t last_ns() const { return last_ns_; }
 
+  // What a request takes, and what every tenth one does; 2 ms without.
+  void Delay(std::chrono::milliseconds usual, std::chrono::milliseconds every_tenth) {
+    usual_ms_ = usual.count();
+    tenth_ms_ = every_tenth.count();
+  }
+
   // While held, requests wait inside (in flight).
   void Hold(bool on) { held_ = on; }
 
@@ -41,6 +47,9 @@ class HttpBackend {
   uint32_t port_ = 0;  // set while listener_ is made
   int listener_ = -1;
   std::atomic<bool> held_{false};
+  std::atomic<int64_t> usual_ms_{2};
+  std::atomic<int64_t> tenth_ms_{2};
+  std::atomic<uint64_t> begun_{0};
   std::atomic<bool> stop_{false};
   std::atomic<uint64_t> served_{0};
   std::atomic<int64_t> first_ns_{0};

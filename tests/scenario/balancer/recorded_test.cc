@@ -2,6 +2,7 @@
 // that take 200 ms a request, read once a second, killed and started anew after 10 s), taken through the
 // agent's adapter, the wire and the controller's core to what is decided. DROVER_REWRITE=1 writes what
 // comes of it into decisions.txt.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -13,6 +14,7 @@
 #include "absl/strings/str_split.h"
 #include "agent/runtime/convert.h"
 #include "agent/runtime/edge/haproxy/drive.h"
+#include "agent/runtime/edge/request_window.h"
 #include "controller/core/autoscale/explain.h"
 #include "controller/runtime/convert.h"
 #include "tests/support/core_cluster.h"
@@ -22,6 +24,8 @@ namespace drover::controller {
 namespace {
 
 using testing::FakeCli;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr char kBackend[] = "shop.web.8000";
 constexpr char kRecorded[] = "tests/scenario/balancer/haproxy_2_6.txt";
@@ -73,6 +77,14 @@ class RecordedBalancer {
     cluster_.Step(Apply(policy, std::move(signals)));
     cluster_.Take();
     cluster_.Pass(absl::Seconds(2), [](const Ready&) {});
+  }
+
+  // A log line of a request, as the balancer writes it; the readings that follow have it.
+  void Log(const std::string& line) {
+    const std::optional<agent::RequestLine> request = agent::ReadHaproxyLine(line);
+    ASSERT_TRUE(request) << line;
+    window_.Expect({kBackend});
+    window_.Hear(*request, cluster_.now());
   }
 
   // A second later: the balancer is read, reports, and the service is decided about.
@@ -130,12 +142,14 @@ class RecordedBalancer {
       auto round = agent::DriveSet(*session, set, kBackend, agent::OldLoad(), cluster_.now());
       EXPECT_TRUE(round.ok()) << round.status();
       EXPECT_EQ(round->state.error, "");
+      round->state.times = window_.Times(kBackend, cluster_.now());
       state.sets.push_back(round->state);
     }
     return state;
   }
 
   CoreCluster cluster_;
+  agent::RequestWindow window_;
 };
 
 SignalSpec PerReplica(SignalSpec::Kind kind, double target) {
@@ -181,6 +195,34 @@ TEST(RecordedBalancerTest, WhatHaproxySaidDecides) {
     return;
   }
   EXPECT_EQ(text, ReadFile(kDecisions));
+}
+
+// The same samples, and a line for each request: nine of ten take 200 ms, every tenth 400 ms; where clients
+// wait, they waited 100 ms.
+TEST(RecordedBalancerTest, LogLinesMakeTheQuantileKnown) {
+  SignalSpec latency;
+  latency.kind = SignalSpec::Kind::kLatency;
+  latency.latency = LatencySpec{.quantile = 0.95, .target = absl::Milliseconds(800)};
+  RecordedBalancer balancer(AutoscaleSpec::Policy::kDrover, {latency});
+  const std::vector<Sample> samples = Recorded();
+  for (size_t i = 0; i < 10; ++i) {
+    for (int k = 0; k < 40; ++k) {
+      const int replica = k % 10 == 0 ? 400 : 200;
+      balancer.Log(absl::StrCat("shop.web.8000/drv1 3/100/0/", replica, "/", 3 + 100 + replica, " 200"));
+    }
+    balancer.See(samples[i], 1);
+    const SignalDecision& signal = balancer.decision().signals[0];
+    ASSERT_TRUE(signal.value) << signal.unknown_reason;
+    if (i < 2) {
+      EXPECT_THAT(signal.formula, Not(HasSubstr("measured"))) << "p95 needs a hundred";
+    } else {
+      EXPECT_NEAR(*signal.value, 0.5, 0.075);
+      EXPECT_THAT(signal.formula,
+                  HasSubstr(absl::StrCat("(of ", 40 * (i + 1), " requests), without waiting ")));
+      const size_t at = signal.formula.find("without waiting ") + 16;
+      EXPECT_NEAR(std::stod(signal.formula.substr(at)), 400, 60) << signal.formula;
+    }
+  }
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/runtime/edge/haproxy/plan.h"
 #include "agent/runtime/edge/haproxy/render.h"
+#include "agent/runtime/edge/haproxy/request_log_lines.h"
 #include "common/address.h"
 #include "common/status.h"
 
@@ -242,7 +243,7 @@ std::string AttachSnippet(const EdgeSet& set, const std::string& dir) {
   return absl::StrCat(hold.empty() ? "" : absl::StrCat("global\n", LoadHoldScript(dir), "\n"), "backend ",
                       set.attach, "\n  option redispatch 1\n", RenderTraffic(set), hold,
                       "  server-template drv 1-", SlotCount(set), " 127.0.0.1:1 ", RenderServerOptions(set),
-                      " disabled\n");
+                      " disabled\n", set.http ? RequestLogSnippet(RequestLogName(dir)) : "");
 }
 
 }  // namespace drover::agent

@@ -6,20 +6,25 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "agent/runtime/edge/arrange.h"
 #include "agent/runtime/edge/haproxy/attach_check.h"
 #include "agent/runtime/edge/haproxy/drain_limit.h"
 #include "agent/runtime/edge/haproxy/drive.h"
+#include "agent/runtime/edge/haproxy/expected_lines.h"
 #include "agent/runtime/edge/haproxy/held_listener.h"
 #include "agent/runtime/edge/haproxy/managed.h"
 #include "agent/runtime/edge/haproxy/process.h"
 #include "agent/runtime/edge/haproxy/render.h"
+#include "agent/runtime/edge/haproxy/request_log_lines.h"
 #include "agent/runtime/edge/program.h"
+#include "agent/runtime/edge/request_log.h"
 #include "agent/runtime/edge/wanted_edge.h"
 #include "agent/runtime/edge/wanted_file.h"
 #include "common/status.h"
@@ -30,11 +35,13 @@ namespace {
 class ManagedEdge : public WantedEdge {
  public:
   ManagedEdge(const HaproxyOptions& options, std::string program, std::string version,
-              std::unique_ptr<HeldListener> listener, std::optional<std::vector<EdgeSet>> wanted)
+              std::unique_ptr<HeldListener> listener, std::unique_ptr<RequestLog> log,
+              std::optional<std::vector<EdgeSet>> wanted)
       : WantedEdge(HaproxyPaths(options.dir).wanted, std::move(wanted)),
         managed_(options, std::move(program)),
         version_(std::move(version)),
-        listener_(std::move(listener)) {}
+        listener_(std::move(listener)),
+        log_(std::move(log)) {}
 
   void OnHeld(std::function<void()> wake) override { listener_->OnHeard(std::move(wake)); }
 
@@ -42,21 +49,44 @@ class ManagedEdge : public WantedEdge {
 
  protected:
   EdgeState Round(const std::optional<std::vector<EdgeSet>>& wanted, Instant now) override {
-    return managed_.Reconcile(wanted, now);
+    EdgeState state = managed_.Reconcile(wanted, now);
+    if (wanted) {
+      AddTimes(*wanted, now, state);
+    }
+    return state;
   }
 
  private:
+  void AddTimes(const std::vector<EdgeSet>& wanted, Instant now, EdgeState& state) const {
+    std::map<uint32_t, std::string> logged;  // backends by handle
+    std::vector<std::string> names;
+    for (const EdgeSet& set : wanted) {
+      if (set.http && set.attach.empty()) {
+        names.push_back(logged[set.handle] = BackendName(set));
+      }
+    }
+    log_->Expect(names);
+    for (EdgeSetState& set : state.sets) {
+      if (const auto name = logged.find(set.handle); name != logged.end()) {
+        set.times = log_->Times(name->second, now).value_or(RequestTimes());
+      }
+    }
+  }
+
   ManagedHaproxy managed_;
   std::string version_;
   std::unique_ptr<HeldListener> listener_;
+  std::unique_ptr<RequestLog> log_;
 };
 
 class AttachedEdge : public WantedEdge {
  public:
-  AttachedEdge(const HaproxyOptions& options, std::optional<std::vector<EdgeSet>> wanted)
+  AttachedEdge(const HaproxyOptions& options, std::unique_ptr<RequestLog> log,
+               std::optional<std::vector<EdgeSet>> wanted)
       : WantedEdge(HaproxyPaths(options.dir).wanted, std::move(wanted)),
         socket_(options.attach_socket),
-        dir_(options.dir) {}
+        dir_(options.dir),
+        log_(std::move(log)) {}
 
   std::string Describe() const override {
     const std::lock_guard lock(version_mutex_);
@@ -88,12 +118,31 @@ class AttachedEdge : public WantedEdge {
     state.reachable = true;
     state.instance = (static_cast<uint64_t>(info.start_seconds) << 24) ^ static_cast<uint64_t>(info.pid);
     if (wanted) {
+      ExpectLines(*wanted);
       for (const EdgeSet& set : *wanted) {
         ASSIGN_OR_RETURN(EdgeSetState driven, DriveOne(session, set, now));
         state.sets.push_back(std::move(driven));
       }
     }
     return absl::OkStatus();
+  }
+
+  void ExpectLines(const std::vector<EdgeSet>& wanted) {
+    std::vector<std::string> names;
+    for (const EdgeSet& set : wanted) {
+      if (set.http && !set.attach.empty()) {
+        names.push_back(set.attach);
+      }
+    }
+    log_->Expect(names);
+    expected_.Keep(names);
+  }
+
+  void AddTimes(const EdgeSet& set, Instant now, EdgeSetState& state) {
+    if (set.http && state.finished_total &&
+        expected_.Writes(set.attach, log_->Heard(set.attach), *state.finished_total, now)) {
+      state.times = log_->Times(set.attach, now).value_or(RequestTimes());
+    }
   }
 
   // An error is the session's; what is wrong with the foreign configuration is in the state.
@@ -120,12 +169,15 @@ class AttachedEdge : public WantedEdge {
     if (driven->rows.size() < set.backends.size() && !driven->state.error.empty()) {
       absl::StrAppend(&driven->state.error, "; add to the configuration:\n", AttachSnippet(set, dir_));
     }
+    AddTimes(set, now, driven->state);
     return std::move(driven->state);
   }
 
   std::string socket_;
   std::string dir_;
   DrainLimits drain_limits_;
+  std::unique_ptr<RequestLog> log_;
+  ExpectedLines expected_;
   mutable std::mutex version_mutex_;
   std::string version_ = "haproxy (attached)";
 };
@@ -165,13 +217,17 @@ absl::StatusOr<std::unique_ptr<Edge>> MakeHaproxyEdge(const HaproxyOptions& give
   ASSIGN_OR_RETURN(std::optional<std::vector<EdgeSet>> wanted, LoadWanted(paths.wanted));
   RETURN_IF_ERROR(WriteFileAtomically(paths.hold_script, kHoldScript));
   if (!options.attach_socket.empty()) {
-    return std::unique_ptr<Edge>(std::make_unique<AttachedEdge>(options, std::move(wanted)));
+    ASSIGN_OR_RETURN(std::unique_ptr<RequestLog> log,
+                     RequestLog::AtName(RequestLogName(options.dir), ReadHaproxyLine));
+    return std::unique_ptr<Edge>(std::make_unique<AttachedEdge>(options, std::move(log), std::move(wanted)));
   }
   ASSIGN_OR_RETURN(options.program, FindProgram(options.program));
   ASSIGN_OR_RETURN(std::string version, ProgramVersion(options.program, paths));
   ASSIGN_OR_RETURN(std::unique_ptr<HeldListener> listener, HeldListener::Listen(paths.held_socket));
-  return std::unique_ptr<Edge>(std::make_unique<ManagedEdge>(options, options.program, std::move(version),
-                                                             std::move(listener), std::move(wanted)));
+  ASSIGN_OR_RETURN(std::unique_ptr<RequestLog> log,
+                   RequestLog::AtPath(paths.request_socket, ReadHaproxyLine));
+  return std::unique_ptr<Edge>(std::make_unique<ManagedEdge>(
+      options, options.program, std::move(version), std::move(listener), std::move(log), std::move(wanted)));
 }
 
 }  // namespace drover::agent

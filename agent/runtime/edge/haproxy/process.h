@@ -18,13 +18,14 @@ struct HaproxyPaths {
         wanted(dir + "/wanted.pb"),
         hold_script(dir + "/hold.lua"),
         held_socket(dir + "/held.sock"),
+        request_socket(dir + "/requests.sock"),
         stats_socket(dir + "/stats.sock"),
         master_socket(dir + "/master.sock"),
         pid(dir + "/haproxy.pid"),
         output(dir + "/haproxy.out") {}
 
-  std::string dir, config, checked, wanted, hold_script, held_socket, stats_socket, master_socket, pid,
-      output;
+  std::string dir, config, checked, wanted, hold_script, held_socket, request_socket, stats_socket,
+      master_socket, pid, output;
 };
 
 class HaproxyProcess {

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/runtime/edge/haproxy/plan.h"
 #include "agent/runtime/edge/haproxy/process.h"
+#include "agent/runtime/edge/haproxy/request_log_lines.h"
 #include "common/address.h"
 
 namespace drover::agent {
@@ -117,6 +118,9 @@ std::string RenderFrontend(const HaproxyOptions& options, std::vector<Route> rou
   if (silent > options.client_timeout) {
     absl::StrAppend(&out, "  timeout client ", Milliseconds(silent), "\n");
   }
+  if (http) {
+    absl::StrAppend(&out, RenderRequestLog(HaproxyPaths(options.dir).request_socket));
+  }
   if (http && !options.behind_proxy) {
     absl::StrAppend(&out, "  option forwardfor\n");
     absl::StrAppend(&out, "  http-request set-header X-Forwarded-Proto ",
@@ -157,12 +161,14 @@ std::string RenderSlots(uint32_t count, bool weighted, const std::vector<ServerR
   return out;
 }
 
-std::string RenderBackend(const std::string& dir, const RenderedSet& rendered, const SlotRows& slots) {
+// `logged`: backends that share the log.
+std::string RenderBackend(const std::string& dir, const RenderedSet& rendered, const SlotRows& slots,
+                          size_t logged) {
   const EdgeSet& set = *rendered.set;
   std::string out =
       absl::StrCat("\nbackend ", rendered.backend, "\n  mode ", set.http ? "http" : "tcp", "\n");
   if (set.http) {
-    absl::StrAppend(&out, "  retry-on conn-failure\n");
+    absl::StrAppend(&out, "  retry-on conn-failure\n", RenderRequestSample(logged));
   }
   const auto it = slots.find(rendered.backend);
   absl::StrAppend(
@@ -242,11 +248,13 @@ std::string RenderConfig(const HaproxyOptions& options, const std::vector<Render
                          const SlotRows& slots, const std::string& identity) {
   std::map<std::string, std::vector<Route>> frontends;
   bool hold = false;
+  size_t logged = 0;
   for (const RenderedSet& rendered : sets) {
     for (const EdgeListener& listener : rendered.listeners) {
       frontends[ListenerName(listener)].push_back({&rendered, listener});
     }
     hold = hold || rendered.set->hold > absl::ZeroDuration();
+    logged += rendered.set->http && rendered.set->attach.empty() ? 1 : 0;
   }
   std::string out = absl::StrCat(
       "# Written by drover-agent, and written again when anything changes: edits are lost.\n"
@@ -279,7 +287,7 @@ std::string RenderConfig(const HaproxyOptions& options, const std::vector<Render
   }
   for (const RenderedSet& rendered : sets) {
     if (rendered.set->attach.empty()) {
-      absl::StrAppend(&out, RenderBackend(options.dir, rendered, slots));
+      absl::StrAppend(&out, RenderBackend(options.dir, rendered, slots, logged));
     }
   }
   return out;

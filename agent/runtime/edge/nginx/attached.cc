@@ -158,9 +158,10 @@ absl::Status AttachedNginx::CheckAndWrite(NginxPlan& plan) {
   RemoveStale(plan);
   for (const NginxFile& file : plan.files) {
     if (!Includes(*read, file.path)) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          "the configuration of the nginx of ", options_.pid_file, " does not include ", file.path,
-          "; it needs:\n", NginxAttachSnippet(UpstreamOf(file.path), options_.include_dir)));
+      return absl::FailedPreconditionError(
+          absl::StrCat("the configuration of the nginx of ", options_.pid_file, " does not include ",
+                       file.path, "; it needs:\n",
+                       NginxAttachSnippet(UpstreamOf(file.path), options_.include_dir, file.marker.port)));
     }
   }
   return absl::OkStatus();
@@ -207,7 +208,7 @@ EdgeCheckReport AttachedNginx::CheckSet(const EdgeSet& set) {
   if (!report.error.empty()) {
     return report;
   }
-  report.snippet = NginxAttachSnippet(set.attach, options_.include_dir);
+  report.snippet = NginxAttachSnippet(set.attach, options_.include_dir, marker_port_);
   const auto add = [&](const char* name, bool ok, std::string detail) {
     report.checks.push_back({.name = name, .ok = ok, .detail = ok ? "" : std::move(detail)});
     return ok;

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "agent/runtime/edge/fingerprint.h"
+#include "agent/runtime/edge/nginx/request_log_lines.h"
 #include "common/address.h"
 
 namespace drover::agent {
@@ -104,7 +105,8 @@ std::string RenderLocation(const Route& route) {
                                  ? ""
                                  : absl::StrCat("proxy_read_timeout ", NginxTime(timeout),
                                                 "; proxy_send_timeout ", NginxTime(timeout), "; ");
-  const std::string pass = absl::StrCat(" { ", silent, "proxy_pass http://", route.set->backend, "; }\n");
+  const std::string pass = absl::StrCat(" { ", silent, RenderNginxRequestMark(route.set->backend),
+                                        " proxy_pass http://", route.set->backend, "; }\n");
   return path.empty() ? absl::StrCat("    location /", pass)
                       : absl::StrCat("    location = ", NginxQuoted(path), pass, "    location ",
                                      NginxQuoted(path + "/"), pass);
@@ -189,8 +191,12 @@ std::map<std::string, std::vector<Route>> RoutesByAddress(const std::vector<Rend
 
 std::string RenderHttp(const NginxOptions& options, const std::vector<RenderedSet>& sets,
                        const NginxMarker& marker) {
+  const auto logged = std::count_if(sets.begin(), sets.end(), [](const RenderedSet& set) {
+    return set.set->http && set.set->attach.empty();
+  });
   std::string out = absl::StrCat(
-      "\nhttp {\n  access_log off;\n  server_tokens off;\n  server_names_hash_bucket_size 256;\n"
+      "\nhttp {\n", RenderNginxRequestLog(marker.port, static_cast<size_t>(logged)),
+      "  server_tokens off;\n  server_names_hash_bucket_size 256;\n"
       "  server_names_hash_max_size 8192;\n  client_max_body_size 0;\n  client_header_timeout 10s;\n"
       "  client_body_timeout ",
       NginxTime(options.client_timeout), ";\n  send_timeout ", NginxTime(options.client_timeout),
@@ -325,13 +331,17 @@ std::string RenderNginxConfig(const NginxOptions& options, const std::vector<Ren
 
 std::string RenderNginxInclude(const RenderedSet& set, const NginxMarker& marker) {
   return absl::StrCat("# Written by drover-agent, and written again when anything changes: edits are lost.\n",
-                      RenderMarker(marker), RenderHttpUpstream(set, marker));
+                      RenderMarker(marker), RenderNginxLogFormat(set.backend),
+                      RenderHttpUpstream(set, marker));
 }
 
-std::string NginxAttachSnippet(const std::string& upstream, const std::string& include_dir) {
-  return absl::StrCat("http {\n    include ", include_dir,
-                      "/*.conf;\n    server {\n        location / { proxy_pass http://", upstream,
-                      "; }\n    }\n}\n");
+std::string NginxAttachSnippet(const std::string& upstream, const std::string& include_dir,
+                               uint32_t marker_port) {
+  return absl::StrCat(
+      "http {\n    include ", include_dir,
+      "/*.conf;\n    server {\n        location / {\n            proxy_pass http://", upstream,
+      ";\n            ", NginxRequestLogSnippet(upstream, marker_port),
+      "  # for the times of requests; repeat an access_log of yours beside it\n        }\n    }\n}\n");
 }
 
 }  // namespace drover::agent

@@ -48,6 +48,7 @@ std::string RenderNginxConfig(const NginxOptions& options, const std::vector<Ren
 std::string RenderNginxInclude(const RenderedSet& set, const NginxMarker& marker);
 
 // The lines that a foreign configuration needs for an upstream.
-std::string NginxAttachSnippet(const std::string& upstream, const std::string& include_dir);
+std::string NginxAttachSnippet(const std::string& upstream, const std::string& include_dir,
+                               uint32_t marker_port);
 
 }  // namespace drover::agent

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/runtime/edge/nginx/marker.h"
+#include "agent/runtime/edge/nginx/request_log_lines.h"
 #include "common/status.h"
 
 namespace drover::agent {
@@ -230,8 +231,40 @@ void NginxRounds::Fill(const NginxPlan& plan, int master, Instant now, EdgeState
       FillNginxServers(*set.set, *connections, may_send_more, applied, to);
     }
   }
+  FillTimes(plan, now, state);
   if (!connections.ok() && state.error.empty()) {
     state.error = std::string(connections.status().message());
+  }
+}
+
+void NginxRounds::FillTimes(const NginxPlan& plan, Instant now, EdgeState& state) {
+  const uint32_t marker = plan.files.empty() ? 0 : plan.files.front().marker.port;
+  const uint32_t port = marker == 0 ? 0 : NginxRequestLogPort(marker);
+  if (port != log_port_) {
+    log_.reset();
+    log_port_ = 0;
+    const auto read = [marker](absl::string_view line) { return ReadNginxLine(line, marker); };
+    // While somebody else has the port no times are known.
+    if (absl::StatusOr<std::unique_ptr<RequestLog>> log;
+        port != 0 && (log = RequestLog::AtPort(port, read)).ok()) {
+      log_ = *std::move(log);
+      log_port_ = port;
+    }
+  }
+  if (log_ == nullptr) {
+    return;
+  }
+  std::vector<std::string> names;
+  for (const RenderedSet& set : plan.sets) {
+    names.push_back(set.backend);
+  }
+  log_->Expect(names);
+  for (size_t i = 0; i < plan.sets.size(); ++i) {
+    const EdgeSet& set = *plan.sets[i].set;
+    if (set.http) {
+      std::optional<RequestTimes> times = log_->Times(plan.sets[i].backend, now);
+      state.sets[i].times = set.attach.empty() ? times.value_or(RequestTimes()) : std::move(times);
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -16,6 +17,7 @@
 #include "agent/runtime/edge/nginx/process.h"
 #include "agent/runtime/edge/nginx/render.h"
 #include "agent/runtime/edge/nginx/wake.h"
+#include "agent/runtime/edge/request_log.h"
 #include "agent/runtime/edge/wanted_edge.h"
 
 namespace drover::agent {
@@ -78,6 +80,8 @@ class NginxRounds : public WantedEdge {
   // Requests that come again because there is no replica; absent: none are told.
   std::optional<int64_t> Held(const RenderedSet& set, Instant now);
   void Fill(const NginxPlan& plan, int master, Instant now, EdgeState& state);
+  // Of all sets, in their order.
+  void FillTimes(const NginxPlan& plan, Instant now, EdgeState& state);
 
   std::map<std::string, std::string> confirmed_;  // set's name -> identity that is in force
   std::optional<std::set<int>> before_;  // workers that accepted at the last reload; absent: not from here
@@ -93,6 +97,8 @@ class NginxRounds : public WantedEdge {
   NginxWake wake_;
   std::map<std::string, uint64_t> told_;            // of this round, by address
   std::map<std::string, RefusedRequests> refused_;  // by set's name
+  std::unique_ptr<RequestLog> log_;
+  uint32_t log_port_ = 0;  // 0: none
 };
 
 }  // namespace drover::agent

@@ -296,5 +296,81 @@ TEST_F(EdgeLoadTest, R6_1_AMissingRowIsNoQuietRead) {
   EXPECT_EQ(leaving.quiet_reads.at(NodeId("lb")), 1);
 }
 
+RequestTimes TimesOf(int requests, Duration replica, Duration wait) {
+  RequestTimes times;
+  for (int i = 0; i < requests; ++i) {
+    times.replica.Add(replica);
+    times.answered.Add(replica + wait);
+  }
+  return times;
+}
+
+size_t BucketOf(double seconds) { return DurationHistogram::BucketOf(absl::Seconds(seconds)); }
+
+TEST_F(EdgeLoadTest, TheQuantileIsThatOfAllEdges) {
+  AddEdge("lb1");
+  AddEdge("lb2");
+  EdgeSetStatus first = Status(3, 4, 2);
+  EdgeSetStatus second = Status(0, 0, 0);
+  first.times = TimesOf(60, absl::Milliseconds(100), absl::Milliseconds(300));
+  second.times = TimesOf(30, absl::Milliseconds(10), absl::ZeroDuration());
+  Report("lb1", first);
+  Report("lb2", second);
+  EXPECT_FALSE(Input(SignalSpec::Kind::kLatency).quantile) << "p95 needs a hundred requests";
+  second.times = TimesOf(60, absl::Milliseconds(10), absl::ZeroDuration());
+  Report("lb2", second);
+  const SignalInput input = Input(SignalSpec::Kind::kLatency);
+  ASSERT_TRUE(input.load && input.quantile);
+  EXPECT_EQ(input.quantile->quantile, 0.95);
+  EXPECT_EQ(input.quantile->requests, 120);
+  EXPECT_EQ(BucketOf(input.quantile->answered_s), BucketOf(0.4));
+  EXPECT_EQ(BucketOf(input.quantile->replica_s), BucketOf(0.1));
+  EXPECT_FALSE(Input(SignalSpec::Kind::kInFlight).quantile);
+}
+
+// lb1 has 1000 requests a second and logs half of them, lb2 has ten.
+TEST_F(EdgeLoadTest, AnEdgeThatLogsAPartHasItsWholeWeight) {
+  AddEdge("lb1");
+  AddEdge("lb2");
+  EdgeSetStatus first = Status(0, 0, 0);
+  EdgeSetStatus second = Status(0, 0, 0);
+  for (int i = 0; i < 6; ++i) {
+    first.requests_total = first.finished_total = static_cast<uint64_t>(1000 * i);
+    first.times = TimesOf(500, absl::Milliseconds(10), absl::ZeroDuration());
+    Report("lb1", first);
+    second.requests_total = second.finished_total = static_cast<uint64_t>(10 * i);
+    second.times = TimesOf(100, absl::Milliseconds(900), absl::ZeroDuration());
+    Report("lb2", second);
+    Pass(absl::Seconds(1));
+  }
+  EXPECT_EQ(Load().times.answered.samples(), 600);
+  const SignalInput input = Input(SignalSpec::Kind::kLatency);
+  ASSERT_TRUE(input.quantile);
+  EXPECT_EQ(BucketOf(input.quantile->replica_s), BucketOf(0.01)) << "slow ones are one in a hundred";
+}
+
+TEST_F(EdgeLoadTest, R4_AnAttachedBalancerWithoutLogLinesTellsNoQuantile) {
+  AddEdge("lb1");
+  service_->sets[0].http = true;
+  EdgeSetStatus status = Status(3, 4, 2);
+  Report("lb1", status);
+  EXPECT_TRUE(Input(SignalSpec::Kind::kLatency).load)
+      << "of a managed one the mean will do until requests come";
+  service_->sets[0].attach = "web_servers";
+  const SignalInput input = Input(SignalSpec::Kind::kLatency);
+  EXPECT_FALSE(input.total || input.load || input.quantile);
+  EXPECT_EQ(input.unknown_reason,
+            "p95 can't be measured: the attached balancer web_servers of lb1 writes no log lines of its "
+            "requests; `drover edge snippet web` shows the line to add, or scale on in_flight");
+  EXPECT_EQ(Input(SignalSpec::Kind::kInFlight).total, 9) << "which needs no lines";
+  status.times = RequestTimes();
+  Report("lb1", status);
+  EXPECT_TRUE(Input(SignalSpec::Kind::kLatency).load) << "no request has come yet";
+  status.times.reset();
+  Report("lb1", status);
+  service_->sets[0].http = false;
+  EXPECT_TRUE(Input(SignalSpec::Kind::kLatency).load) << "of plain TCP there are no requests to tell of";
+}
+
 }  // namespace
 }  // namespace drover::controller

@@ -99,11 +99,18 @@ TEST(NginxRenderTest, AHostsOwnRoutesComeBeforeThoseOfAnyHost) {
       Rendered({NginxSet(1, "all", {At(80)}), NginxSet(2, "deep", {At(80, "", "/api/v2")}),
                 NginxSet(3, "api", {At(80, "Shop.example.com", "/api/")})});
   const std::string any = Part(text, "default_server", "\n  }");
-  EXPECT_THAT(any, HasSubstr("location / { proxy_pass http://shop.all.8000; }"));
-  EXPECT_THAT(any, HasSubstr("location = \"/api/v2\" { proxy_pass http://shop.deep.8000; }"));
+  EXPECT_THAT(any,
+              HasSubstr("location / { set $drover_set shop.all.8000; proxy_pass http://shop.all.8000; }"));
+  EXPECT_THAT(
+      any,
+      HasSubstr(
+          "location = \"/api/v2\" { set $drover_set shop.deep.8000; proxy_pass http://shop.deep.8000; }"));
   const std::string shop = Part(text, "server_name shop.example.com;", "\n  }");
-  EXPECT_THAT(shop, HasSubstr("location \"/api/\" { proxy_pass http://shop.api.8000; }"));
-  EXPECT_THAT(shop, HasSubstr("location / { proxy_pass http://shop.all.8000; }"));
+  EXPECT_THAT(
+      shop,
+      HasSubstr("location \"/api/\" { set $drover_set shop.api.8000; proxy_pass http://shop.api.8000; }"));
+  EXPECT_THAT(shop,
+              HasSubstr("location / { set $drover_set shop.all.8000; proxy_pass http://shop.all.8000; }"));
   EXPECT_THAT(shop, Not(HasSubstr("shop.deep.8000")));  // below /api, which the host has
 }
 
@@ -156,7 +163,9 @@ TEST(NginxRenderTest, R6_6_AnIncludeIsOneUpstreamAndTheMarker) {
   EXPECT_THAT(text, HasSubstr("upstream web {"));
   EXPECT_THAT(text, HasSubstr("server 127.0.0.1:7420;"));
   EXPECT_THAT(text, HasSubstr("server_name drover-web;"));
-  EXPECT_THAT(NginxAttachSnippet("web", "/etc/nginx/drover"), HasSubstr("include /etc/nginx/drover/*.conf;"));
+  const std::string snippet = NginxAttachSnippet("web", "/etc/nginx/drover", 7420);
+  EXPECT_THAT(snippet, HasSubstr("include /etc/nginx/drover/*.conf;"));
+  EXPECT_THAT(snippet, HasSubstr("access_log syslog:server=127.0.0.1:7520,nohostname drover-times.web;"));
 }
 
 }  // namespace

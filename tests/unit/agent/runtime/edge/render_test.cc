@@ -70,6 +70,10 @@ defaults
 frontend port_0.0.0.0:443
   mode http
   bind 0.0.0.0:443 ssl crt '/etc/drover/certs/shop.pem' alpn h2,http/1.1
+  log 'unix@/run/drover/edge/requests.sock' len 512 format raw local0 info
+  option dontlognull
+  log-format "%b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST"
+  http-request set-log-level silent
   option forwardfor
   http-request set-header X-Forwarded-Proto https
   acl host_1 req.hdr(host),field(1,:),lower -m str 'shop.example.com'
@@ -87,6 +91,10 @@ frontend port_0.0.0.0:5432
 frontend port_0.0.0.0:8080
   mode http
   bind 0.0.0.0:8080
+  log 'unix@/run/drover/edge/requests.sock' len 512 format raw local0 info
+  option dontlognull
+  log-format "%b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST"
+  http-request set-log-level silent
   option forwardfor
   http-request set-header X-Forwarded-Proto http
   default_backend shop.web.8000
@@ -94,6 +102,8 @@ frontend port_0.0.0.0:8080
 backend shop.web.8000
   mode http
   retry-on conn-failure
+  http-request set-var(txn.drover_rate) be_sess_rate
+  http-request set-log-level info if { rand(10000),mul(txn.drover_rate) lt 2500000 }
   http-request return status 503 content-type text/plain hdr Retry-After 5 string "no replica is ready\n" if { nbsrv eq 0 } { be_conn gt 500 }
   http-request lua.hold 30000 '/run/drover/edge/held.sock' if { nbsrv eq 0 }
   http-request return status 503 content-type text/plain hdr Retry-After 5 string "no replica is ready\n" if { nbsrv eq 0 }
@@ -106,6 +116,8 @@ backend shop.web.8000
 backend shop.api.8000
   mode http
   retry-on conn-failure
+  http-request set-var(txn.drover_rate) be_sess_rate
+  http-request set-log-level info if { rand(10000),mul(txn.drover_rate) lt 2500000 }
   default-server check inter 500ms fall 2 rise 1 pool-purge-delay 1s
   server-template drv 1-4 127.0.0.1:1 disabled
 

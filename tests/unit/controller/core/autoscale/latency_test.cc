@@ -22,6 +22,7 @@ struct WebService {
   double startup_s = 5;
   double capacity = 1e9;  // requests/s of what all replicas share
 
+  std::optional<MeasuredQuantile> measured = {};
   MaxWaitState state = {};
   double second = 0;
   double in_system = 0;
@@ -60,15 +61,16 @@ struct WebService {
     input.now = At(0) + absl::Seconds(second);
     input.current = count();
     input.ready = ready;
-    SignalInput measured;
-    measured.total = waiting + running;
-    measured.load = WaitingLoad{.waiting = waiting,
-                                .running = running,
-                                .arrivals = arrivals,
-                                .completions = completions,
-                                .oldest = std::nullopt,
-                                .slots = slots};
-    wish = LatencyWish({.quantile = 0.95, .target = target}, measured, input, state);
+    SignalInput signal;
+    signal.quantile = measured;
+    signal.total = waiting + running;
+    signal.load = WaitingLoad{.waiting = waiting,
+                              .running = running,
+                              .arrivals = arrivals,
+                              .completions = completions,
+                              .oldest = std::nullopt,
+                              .slots = slots};
+    wish = LatencyWish({.quantile = 0.95, .target = target}, signal, input, state);
     while (count() < std::min<int64_t>(*wish.wish, 1000)) {
       starting.push_back(second + startup_s);
     }
@@ -166,6 +168,65 @@ TEST(LatencyTest, R4_WithoutALoadItIsUnknown) {
   EXPECT_FALSE(wish.wish);
   EXPECT_EQ(wish.unknown_reason, "not measured yet by lb");
   EXPECT_FALSE(state.begin);
+}
+
+MeasuredQuantile P95(double replica_s, double answered_s) {
+  return {.quantile = 0.95, .answered_s = answered_s, .replica_s = replica_s, .requests = 1200};
+}
+
+TEST(LatencyTest, TheMeasuredQuantileStandsForTheRequest) {
+  WebService web;
+  web.measured = P95(0.35, 0.41);
+  web.Run(600, 200);
+  EXPECT_EQ(web.wish.value, 0.41);
+  EXPECT_THAT(
+      web.wish.formula,
+      HasSubstr("p95 500ms, measured 410ms (of 1,200 requests), without waiting 350ms: 150ms to wait"));
+  const int64_t settled = web.count();
+  web.Run(600, 200);
+  EXPECT_EQ(web.count(), settled);
+  WebService mean;
+  mean.Run(600, 200);
+  EXPECT_GE(settled, mean.count()) << "less is left for the wait";
+}
+
+TEST(LatencyTest, ARequestThatIsTooLongByItselfLeavesATenthForTheWait) {
+  WebService web;
+  web.measured = P95(0.8, 0.8);
+  web.Run(100, 200);
+  EXPECT_THAT(web.wish.formula, HasSubstr("without waiting 800ms: 50ms to wait (more replicas shorten only"));
+}
+
+// A service with few requests is at times below what a quantile needs.
+TEST(LatencyTest, AMeasuredQuantileIsKeptForFiveMinutes) {
+  WebService web;
+  web.measured = P95(0.35, 0.41);
+  web.Run(60, 200);
+  web.measured.reset();
+  web.Run(200, 200);
+  EXPECT_THAT(web.wish.formula, HasSubstr("p95 500ms, without waiting 350ms: 150ms to wait"));
+  web.Run(200, 200);
+  EXPECT_THAT(web.wish.formula, HasSubstr("p95 500ms, a request takes 100"));
+}
+
+TEST(LatencyTest, AnUnevenQuantileIsSmoothed) {
+  WebService web;
+  web.measured = P95(0.2, 0.2);
+  web.Run(60, 200);
+  web.measured = P95(0.4, 0.4);
+  web.Run(1, 200);
+  EXPECT_NEAR(web.state.quantile->replica_s, 0.207, 0.001);
+  web.Run(120, 200);
+  EXPECT_NEAR(web.state.quantile->replica_s, 0.4, 0.01);
+}
+
+// As when the promise was changed, or another is tried on recorded samples.
+TEST(LatencyTest, AnotherQuantileIsNotThePromised) {
+  WebService web;
+  web.measured = MeasuredQuantile{.quantile = 0.99, .answered_s = 0.4, .replica_s = 0.4, .requests = 1200};
+  web.Run(60, 200);
+  EXPECT_THAT(web.wish.formula, HasSubstr("p95 500ms, a request takes 100"));
+  EXPECT_FALSE(web.state.quantile);
 }
 
 }  // namespace

@@ -313,6 +313,13 @@ TEST(WhyGoldenTest, Latency) {
   ExpectText(LatencyScene(absl::Milliseconds(200), 0.12, 30, 6).Decide().decision, "latency");
 }
 
+TEST(WhyGoldenTest, LatencyMeasured) {
+  Scene scene = LatencyScene(absl::Milliseconds(200), 0.12, 30, 6);
+  scene.input.signals[0].quantile =
+      MeasuredQuantile{.quantile = 0.95, .answered_s = 0.18, .replica_s = 0.15, .requests = 1200};
+  ExpectText(scene.Decide().decision, "latency_measured");
+}
+
 TEST(WhyGoldenTest, LatencyThatReplicasCannotKeep) {
   ExpectText(LatencyScene(absl::Milliseconds(200), 0.45, 20, 0).Decide().decision, "latency_too_long");
 }

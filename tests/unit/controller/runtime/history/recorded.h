@@ -138,6 +138,11 @@ class RecordedRun {
     agent.requests.finished = agent.requests.arrived - came / 4;
     agent.queued =
         second_ % 83 < 5 ? std::nullopt : std::optional(static_cast<int64_t>(std::max(0.0, 9 * wave)));
+    RequestTimes& times = agent.times.emplace();
+    for (int i = 0; i < 110 + 40 * wave; ++i) {
+      times.replica.Add(absl::Milliseconds(50 + i));
+      times.answered.Add(absl::Milliseconds(60 + 2 * i));
+    }
   }
 
   void Apply() {

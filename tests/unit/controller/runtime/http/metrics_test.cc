@@ -1,5 +1,6 @@
 #include "controller/runtime/http/metrics.h"
 
+#include <absl/strings/str_cat.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -64,6 +65,25 @@ TEST(MetricsTest, ServicesSignalsNodesAndLoop) {
   EXPECT_EQ(values.at("drover_store_commit_failures_total"), 1);
   EXPECT_EQ(values.at("drover_loop_queue_length"), 3);
   EXPECT_EQ(values.at("drover_controller_ready"), 1);
+}
+
+TEST(MetricsTest, RequestsHaveQuantilesWhereEnoughAreKnown) {
+  View view = ShopView();
+  auto web = std::make_shared<ServiceView>(*view.services.begin()->second);
+  for (int i = 0; i < 200; ++i) {
+    web->times.replica.Add(absl::Milliseconds(i < 180 ? 20 : 200));
+    web->times.answered.Add(absl::Milliseconds(i < 180 ? 30 : 300));
+  }
+  view.services.begin()->second = web;
+  const auto values = Parse(MetricsText({.view = &view, .loop = {}, .event_streams = 0, .decisions = {}}));
+  const auto of = [](const char* quantile) {
+    return absl::StrCat(R"({stack="shop",service="web",quantile=")", quantile, R"("})");
+  };
+  EXPECT_NEAR(values.at("drover_service_request_duration_seconds" + of("0.5")), 0.03, 0.005);
+  EXPECT_NEAR(values.at("drover_service_request_duration_seconds" + of("0.95")), 0.3, 0.045);
+  EXPECT_NEAR(values.at("drover_service_request_replica_duration_seconds" + of("0.95")), 0.2, 0.03);
+  EXPECT_EQ(values.count("drover_service_request_duration_seconds" + of("0.99")), 0U) << "needs 500";
+  EXPECT_EQ(values.at(R"(drover_service_request_samples{stack="shop",service="web"})"), 200);
 }
 
 TEST(MetricsTest, R12_TheHistoryAndWhatItLost) {
