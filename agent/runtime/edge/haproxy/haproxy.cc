@@ -36,7 +36,10 @@ class ManagedEdge : public WantedEdge {
         version_(std::move(version)),
         listener_(std::move(listener)) {}
 
-  void OnHeld(std::function<void()> wake) override { listener_->OnHeard(std::move(wake)); }
+  bool OnHeld(std::function<void()> wake) override {
+    listener_->OnHeard(std::move(wake));
+    return true;
+  }
 
   std::string Describe() const override { return version_; }
 
