@@ -139,8 +139,9 @@ class Edge {
   virtual EdgeState Reconcile(Instant now) = 0;
 
   // `wake` is called, from any thread, when a request has begun to wait at zero, so that a round finds it
-  // at once. A balancer that tells nobody leaves it to the interval. Empty: nobody is called any more.
-  virtual void OnHeld(std::function<void()> /*wake*/) {}
+  // at once. Empty: nobody is called any more. False: this balancer may tell nobody, so whoever wants to know
+  // must look.
+  virtual bool OnHeld(std::function<void()> /*wake*/) { return false; }
 
   // Proves on the running program what the wanted set `handle` needs of a balancer of somebody else's;
   // what serves is not touched. Called as Reconcile is, and as long.

@@ -11,12 +11,12 @@ namespace {
 constexpr auto kInterval = std::chrono::milliseconds(1000);
 constexpr auto kSoon = std::chrono::milliseconds(50);
 
-// Something drains, or a foreign balancer keeps requests waiting and tells nobody.
-bool IsUrgent(const EdgeSet& set) {
+// Something drains, or requests may wait for a first replica without the balancer `telling`.
+bool IsUrgent(const EdgeSet& set, bool telling) {
   const auto drains = [](const EdgeBackend& backend) { return backend.drain; };
   const auto& backends = set.backends;
   return std::any_of(backends.begin(), backends.end(), drains) ||
-         (!set.attach.empty() && set.hold > absl::ZeroDuration() && backends.empty());
+         (!telling && set.hold > absl::ZeroDuration() && backends.empty());
 }
 
 // Some requests wait for the first replica.
@@ -52,7 +52,7 @@ bool IsNews(const std::optional<EdgeState>& before, const EdgeState& after) {
 
 EdgeRunner::EdgeRunner(std::unique_ptr<Edge> edge, std::function<void()> news)
     : edge_(std::move(edge)), news_(std::move(news)) {
-  edge_->OnHeld([this] { Look(); });
+  telling_ = edge_->OnHeld([this] { Look(); });
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -115,7 +115,8 @@ void EdgeRunner::Run() {
   std::unique_lock lock(mutex_);
   while (!stop_) {
     if (wanted_) {
-      soon = std::any_of(wanted_->begin(), wanted_->end(), IsUrgent);
+      soon = std::any_of(wanted_->begin(), wanted_->end(),
+                         [this](const EdgeSet& set) { return IsUrgent(set, telling_); });
       edge_->SetDesired(*std::move(wanted_));
       wanted_.reset();
     }

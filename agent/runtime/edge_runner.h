@@ -59,6 +59,7 @@ class EdgeRunner {
   std::vector<Question> questions_;
   bool look_ = false;  // a round is due now
   bool stop_ = false;
+  bool telling_ = false;  // the balancer says when a request begins to wait
   std::thread thread_;
 };
 

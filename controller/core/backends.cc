@@ -113,6 +113,16 @@ uint32_t SlotsFor(const ServiceSpec& spec, int64_t desired) {
   return static_cast<uint32_t>(CeilDiv((max + kSurge) * 11, 10) + 1);
 }
 
+uint32_t Backends::HandleOf(Service& service, const std::pair<uint32_t, std::string>& set) {
+  uint32_t& handle = service.handles[set];
+  if (handle == 0) {
+    handle = next_handle_++;
+    model_.ShowService(service.key);
+  }
+  model_.set_owners[handle] = service.key;
+  return handle;
+}
+
 void Backends::ReviewService(Service& service) {
   std::vector<BackendSet> sets;
   if (service.spec) {
@@ -121,11 +131,8 @@ void Backends::ReviewService(Service& service) {
       groups[{listener.target, listener.attach}].push_back(listener);
     }
     for (auto& [key, listeners] : groups) {
-      uint32_t& handle = service.handles[key];
-      handle = handle == 0 ? next_handle_++ : handle;
-      model_.set_owners[handle] = service.key;
       BackendSet& set = sets.emplace_back(MakeSet(model_, service, std::move(listeners)));
-      set.handle = handle;
+      set.handle = HandleOf(service, key);
     }
   }
   if (service.retired && service.replicas.empty()) {

@@ -2,6 +2,8 @@
 // stamped with the epoch and a revision that is stored with the service.
 #pragma once
 
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "controller/core/model.h"
@@ -18,6 +20,8 @@ class Backends {
   void Review(std::vector<Order>& orders);
 
  private:
+  // Of a set by its container port and attached backend; made at first.
+  uint32_t HandleOf(Service& service, const std::pair<uint32_t, std::string>& set);
   void ReviewService(Service& service);
   void Send(Node& edge, std::vector<Order>& orders);
 

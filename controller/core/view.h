@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -154,6 +155,8 @@ struct ServiceView {
   std::shared_ptr<const Decision> last_change;  // last that changed the count; null: none since the start
   std::vector<std::string> blocked;  // what keeps actual from desired: "pending: no node has 2 CPU free: …"
   std::string status;                // one line
+  std::map<std::pair<uint32_t, std::string>, uint32_t>
+      handles;  // of its backend sets: (target, attach) → handle
   // Of services that some consumer pulls; while they are not known, nobody may be told them (R6.3).
   std::vector<BackendSet> sets;
   bool sets_known = false;

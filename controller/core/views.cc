@@ -110,6 +110,7 @@ std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service
   view->decision = service.decision;
   view->last_change = service.last_change;
   view->blocked = service.blocked;
+  view->handles = service.handles;
   view->converged = Converged(model, service, *view, Count(model, service));
   view->status = StatusLine(*view, service.retired);
   return view;

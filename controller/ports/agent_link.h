@@ -1,10 +1,11 @@
 // The way to the agents, for everything that is not an order of the core: image resolution, logs,
-// exec. Thread-safe; called by HTTP handlers.
+// exec, checks of balancers. Thread-safe; called by HTTP handlers.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,27 @@ class OutputStream {
   virtual absl::StatusOr<OutputChunk> Next(Duration timeout) = 0;
 };
 
+// A backend set at the balancer of a node, by its handle.
+struct EdgeCheckQuery {
+  NodeId node;
+  uint32_t set = 0;
+};
+
+struct EdgeCheckLine {
+  std::string name;
+  bool ok = false;
+  bool unseen = false;  // could not be looked at; `ok` means nothing then
+  std::string detail;
+};
+
+// What a node says of a backend set at a balancer of somebody else's.
+struct EdgeCheckAnswer {
+  NodeId node;
+  std::string snippet;  // the lines that the balancer's own configuration needs; empty: it is managed
+  std::vector<EdgeCheckLine> checks;
+  std::string error;  // why nothing could be looked at
+};
+
 class AgentLink {
  public:
   virtual ~AgentLink() = default;
@@ -68,6 +90,9 @@ class AgentLink {
   // Asks every node given, in parallel; nodes that do not answer in time are left out.
   virtual std::vector<ImageInfo> ResolveImage(const std::string& image, const std::vector<NodeId>& nodes,
                                               bool pull, Duration timeout) = 0;
+  // Asks all, in parallel; as many answers, absent where none came in time.
+  virtual std::vector<std::optional<EdgeCheckAnswer>> CheckEdges(const std::vector<EdgeCheckQuery>& queries,
+                                                                 Duration timeout) = 0;
   virtual absl::StatusOr<std::unique_ptr<OutputStream>> OpenLog(NodeId node, const LogQuery& query) = 0;
   virtual absl::StatusOr<std::unique_ptr<OutputStream>> Exec(NodeId node, const ExecQuery& query) = 0;
 };

@@ -45,39 +45,77 @@ void AgentRequests::ExpectImage(uint64_t request, NodeId node) {
   images_[request].node = std::move(node);
 }
 
-void AgentRequests::Answer(NodeId node, const v1::ImageResult& result) {
+template <typename T>
+void AgentRequests::Take(ExpectedMap<T>& expected, uint64_t request, const NodeId& node, T answer) {
   const std::lock_guard lock(mutex_);
-  const auto it = images_.find(result.request());
-  if (it == images_.end() || it->second.node != node) {
+  const auto it = expected.find(request);
+  if (it == expected.end() || it->second.node != node) {
     return;
   }
+  it->second.answer = std::move(answer);
+  it->second.done = true;
+  changed_.notify_all();
+}
+
+template <typename T>
+std::vector<std::optional<T>> AgentRequests::Collect(ExpectedMap<T>& expected,
+                                                     const std::vector<uint64_t>& requests,
+                                                     Duration timeout) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, absl::ToChronoNanoseconds(timeout), [&] {
+    return std::all_of(requests.begin(), requests.end(),
+                       [&](uint64_t request) { return expected[request].done; });
+  });
+  std::vector<std::optional<T>> out;
+  for (const uint64_t request : requests) {
+    out.push_back(std::move(expected[request].answer));
+    expected.erase(request);
+  }
+  return out;
+}
+
+void AgentRequests::Answer(NodeId node, const v1::ImageResult& result) {
   ImageInfo info;
-  info.node = std::move(node);
+  info.node = node;
   info.present = result.present();
   info.image_id = result.image_id();
   info.repo_digest = result.repo_digest();
   info.error = result.error();
   info.exposed_ports.assign(result.exposed_ports().begin(), result.exposed_ports().end());
   info.volumes.assign(result.volumes().begin(), result.volumes().end());
-  it->second.info = std::move(info);
-  it->second.done = true;
-  changed_.notify_all();
+  Take(images_, result.request(), node, std::move(info));
 }
 
 std::vector<ImageInfo> AgentRequests::CollectImages(const std::vector<uint64_t>& requests, Duration timeout) {
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, absl::ToChronoNanoseconds(timeout), [&] {
-    return std::all_of(requests.begin(), requests.end(),
-                       [this](uint64_t request) { return images_[request].done; });
-  });
   std::vector<ImageInfo> out;
-  for (const uint64_t request : requests) {
-    if (auto& info = images_[request].info; info.has_value()) {
+  for (std::optional<ImageInfo>& info : Collect(images_, requests, timeout)) {
+    if (info) {
       out.push_back(*std::move(info));
     }
-    images_.erase(request);
   }
   return out;
+}
+
+void AgentRequests::ExpectCheck(uint64_t request, NodeId node) {
+  const std::lock_guard lock(mutex_);
+  checks_[request].node = std::move(node);
+}
+
+void AgentRequests::Answer(NodeId node, const v1::EdgeCheckResult& result) {
+  EdgeCheckAnswer answer;
+  answer.node = node;
+  answer.snippet = result.snippet();
+  answer.error = result.error();
+  for (const v1::EdgeCheckResult::Check& check : result.checks()) {
+    answer.checks.push_back(
+        {.name = check.name(), .ok = check.ok(), .unseen = check.unseen(), .detail = check.detail()});
+  }
+  Take(checks_, result.request(), node, std::move(answer));
+}
+
+std::vector<std::optional<EdgeCheckAnswer>> AgentRequests::CollectChecks(
+    const std::vector<uint64_t>& requests, Duration timeout) {
+  return Collect(checks_, requests, timeout);
 }
 
 std::unique_ptr<OutputStream> AgentRequests::ExpectOutput(uint64_t request, NodeId node,
@@ -120,6 +158,9 @@ void AgentRequests::Abandon(uint64_t request) {
   if (const auto image = images_.find(request); image != images_.end()) {
     image->second.done = true;
   }
+  if (const auto check = checks_.find(request); check != checks_.end()) {
+    check->second.done = true;
+  }
   if (const auto output = outputs_.find(request); output != outputs_.end()) {
     output->second->ended = true;
     output->second->gone = true;
@@ -131,6 +172,9 @@ void AgentRequests::NodeGone(NodeId node) {
   const std::lock_guard lock(mutex_);
   for (auto& [id, image] : images_) {
     image.done = image.done || image.node == node;
+  }
+  for (auto& [id, check] : checks_) {
+    check.done = check.done || check.node == node;
   }
   for (auto& [id, output] : outputs_) {
     if (output->node == node && !output->ended) {

@@ -1,5 +1,5 @@
-// What was asked of agents and is not answered yet: image resolutions, logs, exec. Every request has
-// a number of its own; answers are matched by number and node.
+// What was asked of agents and is not answered yet: image resolutions, logs, exec, checks of
+// balancers. Every request has a number of its own; answers are matched by number and node.
 //
 // Thread-safe. Nothing here sends; agent_server.cc does.
 #pragma once
@@ -34,6 +34,14 @@ class AgentRequests {
   // Waits until all are answered (or their nodes gone) or `timeout`; the answers, in no order.
   std::vector<ImageInfo> CollectImages(const std::vector<uint64_t>& requests, Duration timeout);
 
+  // ---- checks of balancers ----
+  // Must be called before the request is sent.
+  void ExpectCheck(uint64_t request, NodeId node);
+  void Answer(NodeId node, const v1::EdgeCheckResult& result);
+  // As CollectImages; one for each request, absent where none came.
+  std::vector<std::optional<EdgeCheckAnswer>> CollectChecks(const std::vector<uint64_t>& requests,
+                                                            Duration timeout);
+
   // ---- output ----
   // `cancel` is called once when the reader is destroyed before the end.
   std::unique_ptr<OutputStream> ExpectOutput(uint64_t request, NodeId node, std::function<void()> cancel);
@@ -45,11 +53,15 @@ class AgentRequests {
   void NodeGone(NodeId node);
 
  private:
-  struct Image {
+  template <typename T>
+  struct Expected {
     NodeId node;
     bool done = false;
-    std::optional<ImageInfo> info;  // absent although done: the node is gone
+    std::optional<T> answer;  // absent although done: the node is gone
   };
+
+  template <typename T>
+  using ExpectedMap = std::map<uint64_t, Expected<T>>;
 
   struct Output {
     NodeId node;
@@ -61,12 +73,21 @@ class AgentRequests {
 
   class Reader;
 
+  // Keeps the answer when `node` was asked for it.
+  template <typename T>
+  void Take(ExpectedMap<T>& expected, uint64_t request, const NodeId& node, T answer);
+  // Waits, and forgets the requests.
+  template <typename T>
+  std::vector<std::optional<T>> Collect(ExpectedMap<T>& expected, const std::vector<uint64_t>& requests,
+                                        Duration timeout);
+
   absl::StatusOr<OutputChunk> NextChunk(Output& output, Duration timeout);
 
   std::mutex mutex_;
   std::condition_variable changed_;
   uint64_t last_ = 0;
-  std::map<uint64_t, Image> images_;
+  ExpectedMap<ImageInfo> images_;
+  ExpectedMap<EdgeCheckAnswer> checks_;
   std::map<uint64_t, std::shared_ptr<Output>> outputs_;
 };
 

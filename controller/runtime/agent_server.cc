@@ -103,6 +103,8 @@ class Server : public AgentServer, public AgentStreamOwner {
   std::vector<NodeId> ConnectedNodes() const override;
   std::vector<ImageInfo> ResolveImage(const std::string& image, const std::vector<NodeId>& nodes, bool pull,
                                       Duration timeout) override;
+  std::vector<std::optional<EdgeCheckAnswer>> CheckEdges(const std::vector<EdgeCheckQuery>& queries,
+                                                         Duration timeout) override;
   absl::StatusOr<std::unique_ptr<OutputStream>> OpenLog(NodeId node, const LogQuery& query) override;
   absl::StatusOr<std::unique_ptr<OutputStream>> Exec(NodeId node, const ExecQuery& query) override;
 
@@ -194,6 +196,7 @@ void Server::OnMessage(AgentStream& stream, const v1::AgentMessage& message) {
     case v1::AgentMessage::kHello:
       return SendRefusal(stream, Refuse::Code::kProtocol, "Hello may be sent once only");
     case v1::AgentMessage::kEdgeCheckResult:
+      return requests_.Answer(*node, message.edge_check_result());
     case v1::AgentMessage::MESSAGE_NOT_SET:
       return;  // of a newer protocol
   }
@@ -390,6 +393,24 @@ std::vector<ImageInfo> Server::ResolveImage(const std::string& image, const std:
     }
   }
   return requests_.CollectImages(requests, timeout);
+}
+
+std::vector<std::optional<EdgeCheckAnswer>> Server::CheckEdges(const std::vector<EdgeCheckQuery>& queries,
+                                                               Duration timeout) {
+  std::vector<uint64_t> requests;
+  for (const EdgeCheckQuery& query : queries) {
+    const uint64_t request = requests_.NextId();
+    requests_.ExpectCheck(request, query.node);
+    requests.push_back(request);
+    v1::ControllerMessage message;
+    message.mutable_edge_check()->set_request(request);
+    message.mutable_edge_check()->set_set(query.set);
+    const StreamPtr stream = FindStream(query.node);
+    if (stream == nullptr || !stream->Send(std::move(message), Replaces::kNothing)) {
+      requests_.Abandon(request);
+    }
+  }
+  return requests_.CollectChecks(requests, timeout);
 }
 
 absl::StatusOr<std::unique_ptr<OutputStream>> Server::OpenOutput(

@@ -5,15 +5,14 @@ import signal
 import socket
 import time
 
-from harness import Cluster, E2eTest, main, wait
+from harness import Cluster, E2eTest, Process, Requests, example_images, free_port, main, wait
 
 
 class EdgesTest(E2eTest):
     def start(self, c, replicas):
         """host1 with the replicas and a HAProxy; edge2 with a HAProxy only, on another address."""
         c.start(redis=False)
-        config = {"edge": {"haproxy": {"bind": "127.0.0.2"}}, "docker": {"socket": os.path.join(c.dir, "no-engine")}}
-        c.start_agent("edge2", edge=False, **config)
+        c.start_agent("edge2", bind="127.0.0.2", docker={"socket": os.path.join(c.dir, "no-engine")})
         service = c.web()
         service["ports"] = [{"target": 8000, "published": str(c.web_port), "app_protocol": "http"}]
         del service["deploy"]["x-autoscale"]
@@ -95,6 +94,37 @@ class EdgesTest(E2eTest):
             second.start()
             c.wait_service("web", 15, ready=1, draining=0)
             self.assertEqual(1, len(self.in_rotation(c)))
+
+    def test_the_snippet_makes_a_haproxy_of_ones_own_pass_the_check(self):
+        with Cluster("attach") as c:
+            folder = os.path.join(c.dir, "own")
+            os.makedirs(folder)
+            file, port = os.path.join(folder, "haproxy.cfg"), free_port()
+            own = Process("own", ["haproxy", "-f", file], os.path.join(folder, "log"))
+            c.processes.append(own)
+            base = (f"global\n  stats socket {folder}/admin.sock mode 600 level admin\n"
+                    "defaults\n  mode http\n  timeout connect 1s\n  timeout client 30s\n  timeout server 30s\n")
+            with open(file, "w") as f:
+                f.write(base)
+            own.start()
+            example_images()
+            c.start_controller()
+            c.start_agent(edge={"haproxy": {"socket": f"{folder}/admin.sock"}})
+            service = c.web_at_zero()
+            service["ports"] = ["8000"]
+            service["deploy"]["x-edge"] = [{"attach": "farm", "target": 8000}]
+            c.up({"web": service}, wait_for=False)
+            failed = wait("the agent knows it", lambda: "has no backend farm" in (d := c.drover("edge", "check", "web", check=False)).stdout and d)
+            self.assertEqual(1, failed.returncode, failed)
+            snippet = c.drover("edge", "snippet", "web").stdout
+            self.assertIn("lua-load-per-thread", snippet)
+            with open(file, "w") as f:
+                f.write(base + f"frontend f\n  bind 127.0.0.1:{port}\n  default_backend farm\n" + snippet)
+            own.stop()
+            own.start()
+            done = wait("every line is there", lambda: (d := c.drover("edge", "check", check=False)).returncode == 0 and d)
+            self.assertEqual({"ok"}, {line.split()[5] for line in done.stdout.splitlines()[1:]}, done.stdout)
+            self.assertEqual([], Requests(port, 5).join().failed)  # they wait at zero
 
 
 if __name__ == "__main__":

@@ -315,10 +315,10 @@ class Cluster:
             return self.api("/v1/version").get("clusterId")
         self.seen_clusters.add(wait("the controller answers", answers))
 
-    def start_agent(self, name="host1", edge=True, host=None, **config):
+    def start_agent(self, name="host1", edge=True, host=None, bind="127.0.0.1", **config):
         if edge:
             balancer = "haproxy" if edge is True else edge
-            config.setdefault("edge", {balancer: {"bind": "127.0.0.1" if not self.lab else self.lab.addr(host)}})
+            config.setdefault("edge", edge if isinstance(edge, dict) else {balancer: {"bind": bind if not self.lab else self.lab.addr(host)}})
         agent = Agent(self, name, config, self.lab if host else None, host)
         self.agents.append(agent)
         agent.start()

@@ -5,6 +5,7 @@ import shutil
 import signal
 import time
 import unittest
+import urllib.error
 
 from harness import Cluster, E2eTest, free_port, main, run, wait
 
@@ -98,6 +99,19 @@ http {{
             self.scale(c, 1)
             self.assertEqual([master], c.balancer_pids("nginx"))
             self.assertEqual(1, len(c.keeper_pids()))
+
+    def test_at_zero_the_first_request_is_refused_and_wakes_the_service(self):
+        with Cluster("nzero") as c:
+            c.start(redis=False, edge="nginx")
+            c.up({"web": c.web_at_zero()})
+            c.at_rest()
+            with self.assertRaises(urllib.error.HTTPError) as refused:
+                c.ask_web()
+            self.assertEqual((503, "1"), (refused.exception.code, refused.exception.headers["Retry-After"]))
+            refused.exception.close()
+            c.wait_web()  # one request and those after it
+            self.assertEqual([], [e for e in c.events() if e.get("reason") == "DrainBlocked"])
+            c.at_rest()
 
     def test_behind_an_nginx_that_never_reloads_no_request_fails(self):
         with Cluster("fnginx") as c:

@@ -36,6 +36,10 @@ ApiResponse GetHttpSd(const Api& api, const ApiRequest& request);
 // confirmed; 503 until the backends of each of them are known.
 ApiResponse GetTraefik(const Api& api, const ApiRequest& request);
 
+// handlers_edges.cc
+// Asks the agents whose balancers are somebody else's; waits for their answers.
+ApiResponse GetEdgeChecks(const Api& api, const ApiRequest& request);
+
 // handlers_history.cc
 // GetWhy with ?at=.
 ApiResponse GetWhyAt(const Api& api, const ApiRequest& request, const ServiceView& service);

@@ -85,6 +85,19 @@ std::vector<Route> ReadRoutes() {
   };
 }
 
+std::vector<Route> EdgeRoutes() {
+  return {
+      {.method = "GET",
+       .pattern = "/v1/edges/checks",
+       .summary =
+           "The lines that balancers of somebody else's (`attach` in x-edge) need, and which of them are "
+           "there; asked of the agents, which try commands on free servers only",
+       .handler = GetEdgeChecks,
+       .response = Of<v1::EdgeChecksResponse>(),
+       .query = {{"stack", "string", "only of this stack"}, {"service", "string", "only of this service"}}},
+  };
+}
+
 std::vector<Route> WriteRoutes() {
   return {
       {.method = "PUT",
@@ -232,7 +245,8 @@ std::vector<Route> MetaRoutes() {
 
 std::vector<Route> AllRoutes() {
   std::vector<Route> all;
-  for (const auto& part : {MetaRoutes(), ReadRoutes(), DiscoveryRoutes(), WriteRoutes(), StreamRoutes()}) {
+  for (const auto& part :
+       {MetaRoutes(), ReadRoutes(), EdgeRoutes(), DiscoveryRoutes(), WriteRoutes(), StreamRoutes()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

@@ -300,7 +300,7 @@ TEST_F(NginxContract, R6_1_ASilentConnectionToAnOldWorkerKeepsARemovedReplicaUnk
 // At zero the first requests are refused, and tell the agent at once.
 TEST_F(NginxContract, R4_4_ARefusedRequestWakesAndCountsAsLongAsItWouldWait) {
   std::atomic<int> woken = 0;
-  edge_->OnHeld([&] { ++woken; });
+  EXPECT_TRUE(edge_->OnHeld([&] { ++woken; }));
   set_.hold = absl::Seconds(5);
   set_.max_held = 3;
   EXPECT_EQ(Apply({}).held, 0);

@@ -102,6 +102,82 @@ TEST_F(CommandsTest, AServiceAloneIsFoundWhereItIsUnique) {
               HasSubstr("no stack has a service \"wbe\"; `drover ls` shows them"));
 }
 
+TEST_F(CommandsTest, EdgeSnippetAndCheck) {
+  v1::EdgeChecksResponse response;
+  fake_.Answer("GET /v1/services", SampleServices());
+  fake_.AnswerError("GET /v1/edges/checks", 404, "no service \"shop/wob\"; there are: shop/web");
+  EXPECT_EQ(Drover({"edge", "snippet", "shop/wob"}).err,
+            "drover: no service \"shop/wob\"; there are: shop/web\n");
+
+  const auto add = [&](const std::string& node, const std::string& snippet) {
+    v1::EdgeCheckup& edge = *response.add_edges();
+    edge.set_stack("shop");
+    edge.set_service("web");
+    edge.set_backend("farm");
+    edge.set_node_name(node);
+    edge.set_snippet(snippet);
+    v1::EdgeCheckup::Check& check = *edge.add_checks();
+    check.set_name("backend");
+    check.set_result(v1::EdgeCheckup::Check::OK);
+    return &edge;
+  };
+  add("host1", "backend farm\n  option redispatch 1\n");
+  add("host2", "backend farm\n  option redispatch 1\n");
+  FakeController fake;
+  environment_["DROVER_ADDR"] = fake.address();
+  fake.Answer("GET /v1/services", SampleServices());
+  fake.Answer("GET /v1/edges/checks", response);
+  const Outcome snippet = Drover({"edge", "snippet", "web"});
+  EXPECT_EQ(snippet.code, kOk) << snippet.err;
+  EXPECT_EQ(snippet.out, "# host1, farm; host2, farm\nbackend farm\n  option redispatch 1\n");
+  EXPECT_EQ(fake.requests().back().call, "GET /v1/edges/checks?stack=shop&service=web");
+  const Outcome fine = Drover({"edge", "check"});
+  EXPECT_EQ(fine.code, kOk) << fine.err;
+  EXPECT_EQ(fake.requests().back().call, "GET /v1/edges/checks");
+  EXPECT_THAT(fine.out, HasSubstr("NODE   EDGE              CHECK    RESULT\n"));
+}
+
+TEST_F(CommandsTest, EdgeCheckEndsWith1WhenALineIsMissing) {
+  v1::EdgeChecksResponse response;
+  v1::EdgeCheckup& edge = *response.add_edges();
+  edge.set_stack("shop");
+  edge.set_service("web");
+  edge.set_backend("farm");
+  edge.set_node_name("host1");
+  v1::EdgeCheckup::Check& hidden = *edge.add_checks();
+  hidden.set_name("redispatch");
+  hidden.set_result(v1::EdgeCheckup::Check::UNKNOWN);
+  hidden.set_detail("another host's");
+  v1::EdgeCheckup::Check& missing = *edge.add_checks();
+  missing.set_name("servers");
+  missing.set_result(v1::EdgeCheckup::Check::FAILED);
+  missing.set_detail("two\nlines");
+  response.add_edges()->set_error("node host2 is not connected");
+  fake_.Answer("GET /v1/edges/checks", response);
+  const Outcome outcome = Drover({"edge", "check", "shop/web"});
+  EXPECT_EQ(outcome.code, kError);
+  EXPECT_THAT(outcome.out, HasSubstr("redispatch  unknown  another host's\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("servers     failed   two lines\n"));
+  EXPECT_THAT(outcome.out, HasSubstr("agent       failed   node host2 is not connected\n"));
+  const Outcome json = Drover({"edge", "check", "shop/web", "--json"});
+  EXPECT_EQ(json.code, kError);
+  v1::EdgeChecksResponse read;
+  ASSERT_TRUE(FromJson(json.out, &read).ok());
+  EXPECT_EQ(read.SerializeAsString(), response.SerializeAsString());
+  EXPECT_EQ(Drover({"edge", "snippet", "shop/web"}).code, kError);  // no edge knows its lines
+}
+
+TEST_F(CommandsTest, ABalancerOfDroversOwnNeedsNoLines) {
+  v1::EdgeChecksResponse response;
+  response.set_note("shop/web is behind balancers that Drover configures itself");
+  fake_.Answer("GET /v1/edges/checks", response);
+  for (const char* verb : {"snippet", "check"}) {
+    const Outcome outcome = Drover({"edge", verb, "shop/web"});
+    EXPECT_EQ(outcome.code, kOk);
+    EXPECT_EQ(outcome.out, response.note() + "\n");
+  }
+}
+
 TEST_F(CommandsTest, WhyAtATimeSaysOfWhen) {
   v1::WhyResponse why = SampleWhy();
   why.mutable_at()->set_seconds(1'600'000'000);

@@ -43,7 +43,10 @@ class ManagedEdge : public WantedEdge {
         listener_(std::move(listener)),
         log_(std::move(log)) {}
 
-  void OnHeld(std::function<void()> wake) override { listener_->OnHeard(std::move(wake)); }
+  bool OnHeld(std::function<void()> wake) override {
+    listener_->OnHeard(std::move(wake));
+    return true;
+  }
 
   std::string Describe() const override { return version_; }
 

@@ -40,7 +40,10 @@ class NginxRounds : public WantedEdge {
  public:
   NginxRounds(std::string wanted_path, std::optional<std::vector<EdgeSet>> wanted);
 
-  void OnHeld(std::function<void()> wake) override { wake_.OnHeard(std::move(wake)); }
+  bool OnHeld(std::function<void()> wake) override {
+    wake_.OnHeard(std::move(wake));
+    return true;
+  }
 
  protected:
   // The port of markers and, as UDP, of what is refused: the present one where it can be had, else another.

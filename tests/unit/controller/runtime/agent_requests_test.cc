@@ -45,6 +45,25 @@ TEST(AgentRequestsTest, NodeGoneEndsTheWaitAtOnce) {
   EXPECT_TRUE(requests.CollectImages({1}, absl::Seconds(20)).empty());
 }
 
+TEST(AgentRequestsTest, ChecksOfBalancersComeInTheOrderAskedAndMayBeAbsent) {
+  AgentRequests requests;
+  requests.ExpectCheck(1, kA);
+  requests.ExpectCheck(2, kB);
+  requests.ExpectCheck(3, kA);
+  requests.Answer(kA, FromText<v1::EdgeCheckResult>("request: 3 error: 'late'"));
+  requests.Answer(kA, FromText<v1::EdgeCheckResult>("request: 2 error: 'of another node'"));
+  requests.Answer(kA,
+                  FromText<v1::EdgeCheckResult>(
+                      "request: 1 snippet: 'lines' checks { name: 'backend' detail: 'none' unseen: true }"));
+  requests.NodeGone(kB);
+  const auto answers = requests.CollectChecks({1, 2, 3}, absl::Seconds(20));
+  ASSERT_EQ(answers.size(), 3U);
+  EXPECT_EQ(answers[0]->snippet, "lines");
+  EXPECT_TRUE(answers[0]->checks.at(0).unseen);
+  EXPECT_FALSE(answers[1]);
+  EXPECT_EQ(answers[2]->error, "late");
+}
+
 TEST(AgentRequestsTest, OutputComesInOrderUpToItsEnd) {
   AgentRequests requests;
   bool cancelled = false;

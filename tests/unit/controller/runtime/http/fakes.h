@@ -147,6 +147,19 @@ class FakeAgents : public AgentLink {
     return answers;
   }
 
+  std::map<std::pair<std::string, uint32_t>, EdgeCheckAnswer>
+      checks;  // by node and handle; others don't answer
+
+  std::vector<std::optional<EdgeCheckAnswer>> CheckEdges(const std::vector<EdgeCheckQuery>& queries,
+                                                         Duration) override {
+    std::vector<std::optional<EdgeCheckAnswer>> answers;
+    for (const EdgeCheckQuery& query : queries) {
+      const auto found = checks.find({query.node.value(), query.set});
+      answers.push_back(found == checks.end() ? std::nullopt : std::optional(found->second));
+    }
+    return answers;
+  }
+
   absl::StatusOr<std::unique_ptr<OutputStream>> OpenLog(NodeId node, const LogQuery& query) override {
     last_log = query;
     const auto found = logs.find(node.value());

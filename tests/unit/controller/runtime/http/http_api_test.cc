@@ -142,6 +142,49 @@ TEST_F(HttpApiTest, NodesAndOrphans) {
   EXPECT_EQ(orphans[0]["nodeName"], "host-n2");
 }
 
+TEST_F(HttpApiTest, EdgeChecks) {
+  const std::string path = "/v1/edges/checks?stack=shop&service=web";
+  EXPECT_THAT(Get(path)["note"], HasSubstr("no lines of yours are needed"));
+  EXPECT_THAT(Get("/v1/edges/checks")["note"],
+              HasSubstr("no service is behind a balancer of somebody else's"));
+  EXPECT_THAT(Get("/v1/edges/checks?stack=shop&service=wob", 404)["message"],
+              HasSubstr("there are: shop/web"));
+
+  View view = ShopView();
+  const auto service = ShopWeb();
+  service->spec.listeners[0].attach = "webfarm";
+  service->handles[{8000, "webfarm"}] = 7;
+  view.services[service->key] = service;
+  test_.loop->Publish(view);
+  EXPECT_THAT(Get(path)["note"], HasSubstr("no node that it may use has a balancer"));
+
+  for (const char* id : {"n1", "n2", "n3"}) {
+    auto node = std::make_shared<NodeView>();
+    node->record.id = NodeId(id);
+    node->record.name = std::string("host-") + id;
+    node->record.edge = true;
+    node->version = "0.0.1";
+    view.nodes[node->record.id] = node;
+  }
+  test_.loop->Publish(view);
+  test_.agents.checks[{"n1", 7}] = {.node = NodeId("n1"),
+                                    .snippet = "backend webfarm\n",
+                                    .checks = {{"backend", true, false, ""},
+                                               {"servers", false, false, "too few"},
+                                               {"hold", false, true, "hidden"}},
+                                    .error = ""};
+  const json edges = Get(path)["edges"];
+  ASSERT_EQ(edges.size(), 3U);
+  EXPECT_EQ(edges[0]["nodeName"], "host-n1");
+  EXPECT_EQ(edges[0]["backend"], "webfarm");
+  EXPECT_EQ(edges[0]["snippet"], "backend webfarm\n");
+  EXPECT_EQ(edges[0]["checks"][0]["result"], "OK");
+  EXPECT_EQ(edges[0]["checks"][1]["result"], "FAILED");
+  EXPECT_EQ(edges[0]["checks"][2]["result"], "UNKNOWN");
+  EXPECT_THAT(edges[1]["error"], HasSubstr("did not answer within 8s; its agent (0.0.1) may be older"));
+  EXPECT_EQ(edges[2]["error"], "node host-n3 is not connected");
+}
+
 TEST_F(HttpApiTest, OpenApi) { EXPECT_EQ(Get("/v1/openapi.json")["openapi"], "3.0.3"); }
 
 TEST_F(HttpApiTest, HealthReadinessMetrics) {
