@@ -68,15 +68,12 @@ absl::Status EnsureKept(const KeeperCall& call, const KeeperFiles& files) {
   if (LivePid(files.pid, files.dir)) {
     return absl::OkStatus();
   }
+  const std::vector<std::string> argv = {call.agent, "keep-edge", call.kind, call.program, files.dir};
   ASSIGN_OR_RETURN(const RunResult result,
-                   RunProgram({call.agent, "keep-edge", call.kind, call.program, files.dir}, files.output,
-                              absl::Seconds(2)));
+                   RunProgram(OutsideUnitCgroup(call.cgroup, argv), files.output, absl::Seconds(2)));
   if (result.exit_code != 0) {
     return absl::InternalError(
         absl::StrCat("nobody keeps ", call.kind, " running without the agent: ", result.output));
-  }
-  if (const std::optional<int> pid = LivePid(files.pid, files.dir)) {
-    LeaveUnitCgroup(*pid, call.cgroup);
   }
   return absl::OkStatus();
 }

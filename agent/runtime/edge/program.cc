@@ -89,10 +89,13 @@ absl::StatusOr<RunResult> RunProgram(const std::vector<std::string>& argv, const
   return result;
 }
 
-void LeaveUnitCgroup(int master, const std::string& name) {
+namespace {
+
+// The files by which a process joins the control group `name` beside the units; none where the agent is in no
+// unit's group, or may not make one.
+std::vector<std::string> JoinFiles(const std::string& name) {
+  std::vector<std::string> files;
   const absl::StatusOr<std::string> own = ReadWholeFile("/proc/self/cgroup");
-  const std::string children = absl::StrCat("/proc/", master, "/task/", master, "/children");
-  const std::string pids = absl::StrCat(master, " ", ReadWholeFile(children).value_or(""));
   for (const absl::string_view line : absl::StrSplit(own.value_or(""), '\n', absl::SkipEmpty())) {
     const bool unified = absl::StartsWith(line, "0::");
     if ((!unified && !absl::StrContains(line, ":name=systemd:")) || !absl::EndsWith(line, ".service")) {
@@ -102,14 +105,26 @@ void LeaveUnitCgroup(int master, const std::string& name) {
     const std::string root = absl::StrCat("/sys/fs/cgroup", v2 ? "" : unified ? "/unified" : "/systemd");
     const std::string group = absl::StrCat(root, "/", name);
     (void)mkdir(group.c_str(), 0755);
-    const int fd = open((group + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC);
-    for (const absl::string_view pid : absl::StrSplit(pids, ' ', absl::SkipWhitespace())) {
-      (void)!write(fd, pid.data(), pid.size());
-    }
-    if (fd >= 0) {
-      close(fd);
-    }
+    files.push_back(group + "/cgroup.procs");
   }
+  return files;
+}
+
+}  // namespace
+
+std::vector<std::string> OutsideUnitCgroup(const std::string& name, const std::vector<std::string>& argv) {
+  const std::vector<std::string> files = JoinFiles(name);
+  if (files.empty()) {
+    return argv;
+  }
+  // A group that cannot be joined is no reason not to start.
+  std::string script;
+  for (const std::string& file : files) {
+    absl::StrAppend(&script, "(echo $$ >", file, ") 2>/dev/null; ");
+  }
+  std::vector<std::string> out = {"/bin/sh", "-c", script + "exec \"$@\"", "sh"};
+  out.insert(out.end(), argv.begin(), argv.end());
+  return out;
 }
 
 std::optional<int> LivePid(const std::string& pid_file, const std::string& mark) {

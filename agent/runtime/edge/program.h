@@ -23,9 +23,9 @@ absl::StatusOr<RunResult> RunProgram(const std::vector<std::string>& argv, const
                                      absl::Duration limit);
 
 // systemd ends every process of a unit's control group together with the unit, so processes that shall
-// outlive the agent have to sit in another group. Elsewhere there is nothing to do.
-// Moves `master` and its children to the group `name` beside the units.
-void LeaveUnitCgroup(int master, const std::string& name);
+// outlive the agent have to sit in another group. The command line that joins the group `name`, beside the
+// units, and then becomes `argv`: nothing that it starts is ever in the unit's. Elsewhere `argv` as it is.
+std::vector<std::string> OutsideUnitCgroup(const std::string& name, const std::vector<std::string>& argv);
 
 // Processes with `argument` among the words of their command line, ascending.
 std::vector<int> ProcessesWith(const std::string& argument);

@@ -62,12 +62,10 @@ absl::Status HaproxyProcess::Start() const {
       argv.push_back(absl::StrCat(pid));
     }
   }
-  ASSIGN_OR_RETURN(const RunResult result, RunProgram(argv, paths_.output, absl::Seconds(5)));
+  ASSIGN_OR_RETURN(const RunResult result,
+                   RunProgram(OutsideUnitCgroup(kCgroup, argv), paths_.output, absl::Seconds(5)));
   if (result.exit_code != 0) {
     return absl::FailedPreconditionError(absl::StrCat("HAProxy does not start: ", Alerts(result.output)));
-  }
-  if (const std::optional<int> pid = MasterPid()) {
-    LeaveUnitCgroup(*pid, kCgroup);
   }
   return absl::OkStatus();
 }

@@ -143,8 +143,9 @@ absl::Status NginxProcess::Start() const {
   if (MasterPid()) {
     return absl::OkStatus();
   }
-  ASSIGN_OR_RETURN(const RunResult result, RunProgram({program_, "-p", paths_.dir, "-c", paths_.config},
-                                                      paths_.output, absl::Seconds(5)));
+  const std::vector<std::string> argv = {program_, "-p", paths_.dir, "-c", paths_.config};
+  ASSIGN_OR_RETURN(const RunResult result,
+                   RunProgram(OutsideUnitCgroup(kNginxCgroup, argv), paths_.output, absl::Seconds(5)));
   if (result.exit_code != 0) {
     return absl::FailedPreconditionError(
         absl::StrCat("nginx does not start: ", result.output.substr(0, 400)));
@@ -153,7 +154,6 @@ absl::Status NginxProcess::Start() const {
   if (!WaitUntil(kStartLimit, [this] { return MasterPid().has_value(); })) {
     return absl::UnavailableError("nginx is still starting");
   }
-  LeaveUnitCgroup(*MasterPid(), kNginxCgroup);
   return absl::OkStatus();
 }
 
