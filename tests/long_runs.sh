@@ -53,6 +53,7 @@ case $mode in
     run 8 "Cost of an agent" tests/bench/agent_cost.py
     run 12 "Reaction, 100 rounds" tests/bench/reaction.py --runs 100
     run 8 "Nothing lost behind the balancer, 1,000 replacements, 50 times zero" tests/bench/balancer.py
+    run 6 "Parts killed under load, 10 times each" tests/bench/kills.py
     run 12 "Promise kept as predicted" tests/bench/promise.py
     run 12 "Promise beyond max, as predicted" tests/bench/promise.py --from-second 1920 --peak 13
     run 12 "Fuzzing policies, 10 minutes" tests/fuzz/fuzz.sh policy 600

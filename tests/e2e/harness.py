@@ -216,7 +216,7 @@ class Agent:
     def start(self):
         with open(self.file, "w") as f:
             json.dump(self.config, f, indent=1)  # JSON is YAML
-        args = [os.path.join(BIN, "drover-agent"), "--config", self.file]
+        args = [*self.cluster.agent_prefix, os.path.join(BIN, "drover-agent"), "--config", self.file]
         if self.lab:
             args = [self.lab.tool, "exec", self.host] + args
         self.process = Process(self.name, args, os.path.join(self.cluster.dir, self.name + ".log"),
@@ -237,6 +237,7 @@ class Cluster:
         self.dir = tempfile.mkdtemp(prefix=f"drover-e2e-{name}-", dir="/var/tmp")
         self.lab, self.tls = lab, tls
         self.agents, self.processes, self.seen_clusters = [], [], set()
+        self.agent_prefix = []  # a command that becomes the agent: unit_group.py
         self.grpc_port, self.http_port, self.web_port = free_port(), free_port(), free_port()
         listen = lab.addr(0) if lab else "127.0.0.1"
         self.grpc_for_agents = f"{listen}:{self.grpc_port}"
@@ -324,14 +325,14 @@ class Cluster:
         wait(f"agent {name} is up", lambda: self.node(name).get("status") == "UP")
         return agent
 
-    def start(self, redis=True, edge=True):
+    def start(self, redis=True, edge=True, **agent):
         """The usual: images, Redis, controller, one agent with HAProxy (or the balancer `edge` names) on the local
-        engine."""
+        engine. agent: more of its configuration."""
         example_images()
         if redis:
             self.start_redis()
         self.start_controller()
-        self.start_agent(edge=edge)
+        self.start_agent(edge=edge, **agent)
         return self
 
     # ---- what Drover says ----
