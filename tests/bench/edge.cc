@@ -3,26 +3,22 @@
 // failed, how many connections the balancer closed between requests, reloads, replacements, and how long a
 // replica takes from "leave" to confirmed quiet.
 //   drover-edge-bench [SECONDS] [REQUESTS_PER_SECOND] [MODE ...]   MODE: haproxy nginx nginx+haproxy
+//   drover-edge-bench change [ROUNDS] [BACKENDS]                   edge_change.h says what it prints
 #include <signal.h>
-#include <time.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <deque>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
-#include "agent/runtime/edge/haproxy/haproxy.h"
-#include "agent/runtime/edge/nginx/nginx.h"
-#include "agent/runtime/edge/program.h"
+#include "tests/bench/edge_bed.h"
+#include "tests/bench/edge_change.h"
 #include "tests/contract/edge/http_load.h"
 
 namespace drover::agent {
@@ -36,91 +32,7 @@ using SteadyClock = std::chrono::steady_clock;
 
 constexpr int kConnections = 20;
 constexpr size_t kReplicas = 3;
-constexpr auto kLook = std::chrono::milliseconds(50);      // as the agent while something drains
 constexpr auto kBetween = std::chrono::milliseconds(500);  // replacements
-
-Instant BenchNow() {
-  timespec t{};
-  clock_gettime(CLOCK_BOOTTIME, &t);
-  return Instant::FromNanoseconds(int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec);
-}
-
-[[noreturn]] void Give(const absl::Status& status) {
-  std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
-  std::exit(1);
-}
-
-// One balancer with its folder and what to end afterwards.
-struct Bed {
-  std::string dir;
-  std::unique_ptr<Edge> edge;
-  uint32_t port = 0;                                         // of the edge
-  uint32_t public_port = 0;                                  // to which clients go
-  std::vector<std::pair<std::string, std::string>> daemons;  // pid file, mark
-};
-
-Bed MakeBed(const std::string& mode) {
-  char path[] = "/tmp/drover-bench-XXXXXX";
-  Bed bed{.dir = mkdtemp(path), .edge = nullptr, .port = FreePort(), .daemons = {}};
-  bed.public_port = bed.port;
-  absl::StatusOr<std::unique_ptr<Edge>> edge;
-  if (mode == "nginx") {
-    NginxOptions options;
-    options.dir = bed.dir;
-    options.bind = "127.0.0.1";
-    edge = MakeNginxEdge(options);
-    bed.daemons = {{bed.dir + "/nginx.pid", bed.dir + "/nginx.conf"}};
-  } else {
-    HaproxyOptions options;
-    options.dir = bed.dir;
-    options.bind = "127.0.0.1";
-    options.behind_proxy = mode != "haproxy";
-    edge = MakeHaproxyEdge(options);
-    bed.daemons = {{bed.dir + "/haproxy.pid", bed.dir + "/haproxy.cfg"}};
-  }
-  if (!edge.ok()) {
-    Give(edge.status());
-  }
-  bed.edge = *std::move(edge);
-  return bed;
-}
-
-// As somebody's own nginx would be, with one fixed address to pass to.
-void PutNginxInFront(Bed& bed) {
-  bed.public_port = FreePort();
-  const std::string config = bed.dir + "/front.conf";
-  std::ofstream(config)
-      << "worker_processes auto;\npid " << bed.dir << "/front.pid;\nerror_log " << bed.dir
-      << "/front.log crit;\nevents { worker_connections 4096; }\nhttp {\n  access_log off;\n"
-      << "  upstream drover { server 127.0.0.1:" << bed.port << "; keepalive 64; }\n"
-      << "  server {\n    listen 127.0.0.1:" << bed.public_port
-      << ";\n    location / {\n      proxy_pass http://drover;\n      proxy_http_version 1.1;\n"
-      << "      proxy_set_header Connection \"\";\n    }\n  }\n}\n";
-  const absl::StatusOr<std::string> program = FindProgram("nginx");
-  if (!program.ok()) {
-    Give(program.status());
-  }
-  const absl::StatusOr<RunResult> run =
-      RunProgram({*program, "-c", config}, bed.dir + "/front.out", absl::Seconds(5));
-  if (!run.ok() || run->exit_code != 0) {
-    Give(run.ok() ? absl::InternalError(run->output) : run.status());
-  }
-  bed.daemons.emplace_back(bed.dir + "/front.pid", config);
-}
-
-void End(Bed& bed) {
-  bed.edge.reset();
-  for (const auto& [pid_file, mark] : bed.daemons) {
-    if (const std::optional<int> pid = LivePid(pid_file, mark)) {
-      kill(*pid, SIGTERM);
-      for (int i = 0; i < 200 && LivePid(pid_file, mark); ++i) {
-        std::this_thread::sleep_for(std::chrono::milliseconds(10));
-      }
-    }
-  }
-  std::error_code error;
-  std::filesystem::remove_all(bed.dir, error);
-}
 
 // What the controller does with one set.
 class Replacer {
@@ -239,6 +151,13 @@ void Measure(const std::string& mode, int seconds, int rate) {
 
 int main(int argc, char** argv) {
   signal(SIGPIPE, SIG_IGN);
+  if (argc > 1 && std::string(argv[1]) == "change") {
+    const int rounds = argc > 2 ? std::atoi(argv[2]) : 50;
+    const int backends = argc > 3 ? std::atoi(argv[3]) : 1000;
+    const bool turns = drover::agent::MeasureTurns(rounds);
+    const bool many = drover::agent::MeasureMany(static_cast<uint32_t>(backends));
+    return turns && many ? 0 : 1;
+  }
   const int seconds = argc > 1 ? std::atoi(argv[1]) : 30;
   const int rate = argc > 2 ? std::atoi(argv[2]) : 1000;
   std::vector<std::string> modes(argv + std::min(argc, 3), argv + argc);

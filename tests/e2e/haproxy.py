@@ -6,6 +6,8 @@ import socket
 
 from harness import run
 
+SHOW_SERVERS = "show stat -1 4 -1"
+
 
 def ask(path, command):
     """One command's answer."""
@@ -20,19 +22,21 @@ def stats_socket(agent):
     return os.path.join(agent.state, "haproxy", "stats.sock")
 
 
-def servers(path):
+def servers(answer):
     """Rows of `show stat` by address:port, without the slots that are free."""
-    rows = csv.DictReader(ask(path, "show stat -1 4 -1").lstrip("# ").splitlines())
+    rows = csv.DictReader(answer.lstrip("# ").splitlines())
     return {r["addr"]: r for r in rows if not r["addr"].endswith(":1")}
 
 
 def kill_replica(c, replica):
-    """SIGKILL to its first process; how many requests HAProxy had in it. What was handed to it between the look just
-    before and the one just after counts as in it."""
-    container = next(r for r in c.containers(replica["service"]) if r["id"] == replica["containerId"])
-    pid = int(run("docker", "inspect", "-f", "{{.State.Pid}}", container["id"]).stdout)
+    """SIGKILL to its first process. How many requests were in it, as HAProxy counts them; and at most how many with
+    those that it handed over while it was asked. The process is stopped before, so that it answers none meanwhile."""
+    pid = int(run("docker", "inspect", "-f", "{{.State.Pid}}", replica["containerId"]).stdout)
     address, path = f"{replica['address']}:{replica['published'][0]['hostPort']}", stats_socket(c.agents[0])
-    before = servers(path)[address]
+    os.kill(pid, signal.SIGSTOP)
+    answers = [ask(path, SHOW_SERVERS)]
     os.kill(pid, signal.SIGKILL)
-    after = servers(path)[address]
-    return int(before["scur"]) + int(after["stot"]) - int(before["stot"])
+    answers.append(ask(path, SHOW_SERVERS))
+    before, after = (servers(answer)[address] for answer in answers)
+    in_hand = int(before["scur"])
+    return in_hand, in_hand + int(after["stot"]) - int(before["stot"])

@@ -1,8 +1,12 @@
 #!/usr/bin/env python3
 """Scale to zero and from zero behind the load balancer: requests wait for the first replica, none is lost."""
+import os
+import sys
 import time
 
-from harness import Cluster, E2eTest, Requests, main, wait
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "bench"))
+from harness import Cluster, E2eTest, Requests, main, wait  # noqa: E402
+from zero import PARTS, one_round  # noqa: E402
 
 
 class ZeroTest(E2eTest):
@@ -31,6 +35,12 @@ class ZeroTest(E2eTest):
                 wait("it goes", lambda: c.service("web")["desired"] == 0, 30, 0.005)
                 late = [Requests(c.web_port, 1) for _ in range(3) if time.sleep(0.03 * turn) is None]
                 self.assertEqual([], [f for r in late for f in r.join().failed], turn)
+            # A round of the benchmark: what the time from zero goes to, in the order in which it has to happen.
+            cold = one_round(c, 100)
+            print({part: round(cold[part], 3) for part in PARTS})
+            self.assertEqual([], cold["failed"])
+            steps = ["decided", "created", "started", "ready", "answered", "all"]
+            self.assertEqual(steps, sorted(steps, key=cold.get), cold)
 
     def test_plain_connections_wait_too(self):
         with Cluster("zerotcp") as c:

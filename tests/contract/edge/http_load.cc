@@ -109,15 +109,11 @@ HttpBackend::~HttpBackend() {
   shutdown(listener_, SHUT_RDWR);
   acceptor_.join();
   close(listener_);
-  {
-    const std::lock_guard lock(mutex_);
-    for (const int fd : open_) {
-      shutdown(fd, SHUT_RDWR);
-    }
+  std::unique_lock lock(mutex_);
+  for (const int fd : open_) {
+    shutdown(fd, SHUT_RDWR);
   }
-  for (std::thread& thread : threads_) {
-    thread.join();
-  }
+  closed_.wait(lock, [this] { return open_.empty(); });
 }
 
 void HttpBackend::Accept() {
@@ -128,7 +124,7 @@ void HttpBackend::Accept() {
     }
     const std::lock_guard lock(mutex_);
     open_.insert(fd);
-    threads_.emplace_back([this, fd] { Serve(fd); });
+    std::thread([this, fd] { Serve(fd); }).detach();
   }
 }
 
@@ -159,6 +155,9 @@ void HttpBackend::Serve(int fd) {
         break;  // more of an upload is to come
       }
       input.erase(end + 4, body_size);
+      last_ns_ = std::chrono::steady_clock::now().time_since_epoch().count();
+      int64_t none = 0;
+      first_ns_.compare_exchange_strong(none, last_ns_);
       std::this_thread::sleep_for(std::chrono::milliseconds(2));
       while (held_ && !stop_) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
@@ -172,6 +171,7 @@ void HttpBackend::Serve(int fd) {
   const std::lock_guard lock(mutex_);
   open_.erase(fd);
   close(fd);
+  closed_.notify_all();  // under the lock: it may be the last that this object lives
 }
 
 uint32_t FreePort() {
@@ -227,7 +227,7 @@ int Fetch(uint32_t port, const std::string& path, const std::string& host) {
 
 StrictLoad::StrictLoad(uint32_t port, int connections, bool keep_alive, std::chrono::microseconds interval) {
   for (int i = 0; i < connections; ++i) {
-    threads_.emplace_back([=, this] { Run(port, keep_alive, interval); });
+    threads_.emplace_back([=, this] { Run(port, keep_alive, interval, interval * i / connections); });
   }
 }
 
@@ -242,10 +242,11 @@ void StrictLoad::Stop() {
   }
 }
 
-void StrictLoad::Run(uint32_t port, bool keep_alive, std::chrono::microseconds interval) {
+void StrictLoad::Run(uint32_t port, bool keep_alive, std::chrono::microseconds interval,
+                     std::chrono::microseconds after) {
   const std::string request = Request("/", "localhost");
   int fd = -1;
-  auto next = std::chrono::steady_clock::now();
+  auto next = std::chrono::steady_clock::now() + after;
   while (!stop_) {
     std::this_thread::sleep_until(next);
     next = std::max(next + interval, std::chrono::steady_clock::now());

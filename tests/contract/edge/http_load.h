@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -25,6 +26,11 @@ class HttpBackend {
 
   uint64_t served() const { return served_; }
 
+  // When the first and the latest request came, by the steady clock; nanoseconds, 0: none has come.
+  int64_t first_ns() const { return first_ns_; }
+
+  int64_t last_ns() const { return last_ns_; }
+
   // While held, requests wait inside (in flight).
   void Hold(bool on) { held_ = on; }
 
@@ -37,9 +43,11 @@ class HttpBackend {
   std::atomic<bool> held_{false};
   std::atomic<bool> stop_{false};
   std::atomic<uint64_t> served_{0};
+  std::atomic<int64_t> first_ns_{0};
+  std::atomic<int64_t> last_ns_{0};
   std::mutex mutex_;
-  std::set<int> open_;
-  std::vector<std::thread> threads_;
+  std::condition_variable closed_;
+  std::set<int> open_;  // each served by a thread of its own
   std::thread acceptor_;
 };
 
@@ -67,7 +75,8 @@ int Fetch(uint32_t port, const std::string& path = "/", const std::string& host 
 // request is on a connection of its own.
 class StrictLoad {
  public:
-  // `interval` between the starts of two requests of a connection; zero: no pause.
+  // `interval` between the starts of two requests of a connection, those of all spread evenly; zero: no
+  // pause.
   StrictLoad(uint32_t port, int connections, bool keep_alive = true, std::chrono::microseconds interval = {});
   ~StrictLoad();
   void Stop();
@@ -81,7 +90,8 @@ class StrictLoad {
   uint64_t reconnected() const { return reconnected_; }
 
  private:
-  void Run(uint32_t port, bool keep_alive, std::chrono::microseconds interval);
+  void Run(uint32_t port, bool keep_alive, std::chrono::microseconds interval,
+           std::chrono::microseconds after);
 
   std::atomic<bool> stop_{false};
   std::atomic<uint64_t> done_{0};
