@@ -152,12 +152,12 @@ class Redis:
 
 
 class HttpLoad:
-    """Steady requests in the background; judges strictly (see drover-example-load)."""
+    """Steady requests in the background; judges strictly (see drover-example-load). prefix: a command that runs it."""
 
-    def __init__(self, folder, url, rate, seconds, connections=16, post=0):
+    def __init__(self, folder, url, rate, seconds, connections=16, post=0, prefix=()):
         self.live = os.path.join(folder, f"http-{free_port()}.json")
-        self.process = Process("load", [LOAD, "http", url, "--rate", rate, "--seconds", seconds, "--connections", connections,
-                                        "--post", post, "--live", self.live], self.live + ".log").start()
+        self.process = Process("load", [*prefix, LOAD, "http", url, "--rate", rate, "--seconds", seconds, "--connections",
+                                        connections, "--post", post, "--live", self.live], self.live + ".log").start()
 
     def now(self):
         with open(self.live) as f:
