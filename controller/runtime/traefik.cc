@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -49,18 +50,36 @@ class Section {
   Json section_;
 };
 
-Json Servers(const BackendSet& set, const char* key, const char* scheme) {
+Json Urls(const BackendSet& set) {
+  const std::vector<Backend> backends = Routable(set);
+  // Left out where it says nothing: Traefik before 3 does not know it.
+  const bool weighed = std::any_of(backends.begin(), backends.end(), [&](const Backend& backend) {
+    return backend.weight != backends.front().weight;
+  });
+  Json servers = Json::array();
+  for (const Backend& backend : backends) {
+    Json server = {{"url", absl::StrCat("http://", HostPort(backend.address, backend.port))}};
+    if (weighed) {
+      server["weight"] = backend.weight;
+    }
+    servers.push_back(std::move(server));
+  }
+  return servers;
+}
+
+// Those of TCP have no weight in the format.
+Json Addresses(const BackendSet& set) {
   Json servers = Json::array();
   for (const Backend& backend : Routable(set)) {
-    servers.push_back({{key, absl::StrCat(scheme, HostPort(backend.address, backend.port))}});
+    servers.push_back({{"address", HostPort(backend.address, backend.port)}});
   }
   return servers;
 }
 
 void AddSet(const BackendSet& set, const std::string& consumer, Section& http, Section& tcp) {
   const std::string name = absl::StrCat(set.service.stack, ".", set.service.service, ".", set.target);
-  const Json urls = Servers(set, "url", "http://");
-  const Json addresses = Servers(set, "address", "");
+  const Json urls = Urls(set);
+  const Json addresses = Addresses(set);
   int count = 0;
   for (const ListenerSpec& route : set.listeners) {
     if (route.pull != consumer) {

@@ -152,12 +152,12 @@ class Redis:
 
 
 class HttpLoad:
-    """Steady requests in the background; judges strictly (see drover-example-load)."""
+    """Steady requests in the background; judges strictly (see drover-example-load). prefix: a command that runs it."""
 
-    def __init__(self, folder, url, rate, seconds, connections=16, post=0):
+    def __init__(self, folder, url, rate, seconds, connections=16, post=0, prefix=()):
         self.live = os.path.join(folder, f"http-{free_port()}.json")
-        self.process = Process("load", [LOAD, "http", url, "--rate", rate, "--seconds", seconds, "--connections", connections,
-                                        "--post", post, "--live", self.live], self.live + ".log").start()
+        self.process = Process("load", [*prefix, LOAD, "http", url, "--rate", rate, "--seconds", seconds, "--connections",
+                                        connections, "--post", post, "--live", self.live], self.live + ".log").start()
 
     def now(self):
         with open(self.live) as f:
@@ -549,22 +549,6 @@ class Lab:
 
 def example_images():
     run(os.path.join(ROOT, "deploy/examples/images.sh"), EXAMPLES)
-
-
-def make_certificates(folder, hosts):
-    """A CA and one certificate for each name of `hosts` (name -> list of subjectAltName entries), by openssl."""
-    os.makedirs(folder, exist_ok=True)
-    ca, key = os.path.join(folder, "ca.pem"), os.path.join(folder, "ca.key")
-    new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    run("openssl", "req", "-x509", *new_key, "-keyout", key, "-out", ca, "-days", "2", "-subj", "/CN=drover test CA")
-    for name, names in hosts.items():
-        base = os.path.join(folder, name)
-        run("openssl", "req", *new_key, "-keyout", base + ".key", "-out", base + ".csr", "-subj", f"/CN={name}")
-        with open(base + ".ext", "w") as f:
-            f.write(f"subjectAltName={','.join(names)}\n")
-        run("openssl", "x509", "-req", "-in", base + ".csr", "-CA", ca, "-CAkey", key, "-CAcreateserial", "-out", base + ".pem",
-            "-days", "2", "-extfile", base + ".ext")
-    return {name: {"cert": os.path.join(folder, name + ".pem"), "key": os.path.join(folder, name + ".key"), "ca": ca} for name in hosts}
 
 
 def missing_part(problem):

@@ -2,7 +2,8 @@
 """Point 4: two hosts with mutual TLS share the replicas by their configured capacity; what does not fit waits and says why."""
 import os
 
-from harness import Cluster, E2eTest, Lab, main, make_certificates, wait
+from certificates import make_certificates
+from harness import Cluster, E2eTest, Lab, main, wait
 
 IDS = {"big": "00000000000000b1", "small": "00000000000000b2"}
 
