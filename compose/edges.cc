@@ -93,7 +93,7 @@ void CheckPull(const Node& item, const v1::EdgeRoute& edge, Reading& r) {
     }
   }
   for (const char* key :
-       {"tls", "maxconn", "sticky", "weight", "slow_start", "timeout", "drain", "app_protocol"}) {
+       {"tls", "maxconn", "sticky", "weight", "slow_start", "timeout", "drain", "app_protocol", "check"}) {
     if (const Node* value = item.Find(key)) {
       r.faults.Add(value->mark,
                    absl::StrCat(key, " is not passed on to who pulls; set it there and leave it out here"));
@@ -121,6 +121,7 @@ void ReadEdge(const Node& item, ServiceRead& s, Reading& r) {
               edge->set_maxconn(static_cast<uint32_t>(ReadInt(e.value, 1, 1'000'000, r.faults).value_or(0)));
             }},
            {"app_protocol", [&](const Entry& e) { ReadProtocol(e, edge, r); }},
+           {"check", [&](const Entry& e) { absolute(e, edge->mutable_check()); }},
            {"sticky", [&](const Entry& e) { ReadSticky(e, edge, r); }},
            {"weight", [&](const Entry& e) { ReadWeight(e, edge, r); }},
            {"slow_start", [&](const Entry& e) { ReadPositive(e, "30s", edge->mutable_slow_start(), r); }},

@@ -40,7 +40,8 @@ struct EdgeBackend {
 struct EdgeTraffic {
   enum class Sticky { kNone, kCookie, kSource };
 
-  bool h2 = false;  // with `http`: replicas speak HTTP/2 without TLS
+  bool h2 = false;    // with `http`: replicas speak HTTP/2 without TLS
+  std::string check;  // path that the balancer asks for by HTTP; empty: it only connects
   Sticky sticky = Sticky::kNone;
   bool weighted = false;                 // by EdgeBackend.weight; else as the balancer's file says
   Duration slow_start;                   // a new replica's share grows for so long

@@ -140,8 +140,9 @@ struct EdgeSetStatus {
   // Of this balancer process: requests that have come, and what of them has ended.
   std::optional<uint64_t> requests_total;
   std::optional<uint64_t> finished_total;
-  uint64_t closed_total = 0;          // connections closed at their drain limit, since the agent started
-  std::optional<RequestTimes> times;  // absent: the balancer tells of no single requests
+  std::optional<uint64_t> errors_total;  // of them failed: HTTP 5xx; TCP: no connection, or broken
+  uint64_t closed_total = 0;             // connections closed at their drain limit, since the agent started
+  std::optional<RequestTimes> times;     // absent: the balancer tells of no single requests
   std::string error;
   Duration age;  // at sending
 };

@@ -136,7 +136,8 @@ struct AutoscaleSpec {
 struct TrafficSpec {
   enum class Sticky { kNone, kCookie, kSource };
 
-  bool h2 = false;  // replicas speak HTTP/2 without TLS
+  bool h2 = false;    // replicas speak HTTP/2 without TLS
+  std::string check;  // path that the balancer asks for by HTTP; empty: it only connects
   Sticky sticky = Sticky::kNone;
   std::string weight_label;              // of nodes; empty: all replicas weigh the same
   Duration slow_start;                   // a new replica's share grows for so long

@@ -81,6 +81,7 @@ void Fill(const ProbeAssignment& assignment, v1::ProbeAssignment& out) {
 
 void Fill(const TrafficSpec& traffic, v1::BackendSet& out) {
   out.set_h2(traffic.h2);
+  out.set_check(traffic.check);
   if (traffic.sticky != TrafficSpec::Sticky::kNone) {
     out.set_sticky(traffic.sticky == TrafficSpec::Sticky::kCookie ? "cookie" : "source");
   }

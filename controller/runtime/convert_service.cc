@@ -214,6 +214,7 @@ TrafficSpec Traffic(const v1::EdgeRoute& edge) {
                    : edge.sticky() == "source" ? TrafficSpec::Sticky::kSource
                                                : TrafficSpec::Sticky::kNone;
   traffic.weight_label = edge.weight_label();
+  traffic.check = edge.check();
   traffic.slow_start = ToCore(edge.slow_start());
   if (edge.has_timeout()) {
     traffic.timeout = ToCore(edge.timeout());
@@ -235,6 +236,7 @@ void ShareTraffic(std::vector<ListenerSpec>& listeners) {
     const TrafficSpec& one = listener.traffic;
     all.h2 = all.h2 || one.h2;
     all.sticky = one.sticky != TrafficSpec::Sticky::kNone ? one.sticky : all.sticky;
+    all.check = one.check.empty() ? all.check : one.check;
     all.weight_label = one.weight_label.empty() ? all.weight_label : one.weight_label;
     all.slow_start = std::max(all.slow_start, one.slow_start);
     all.timeout = one.timeout != TrafficSpec().timeout ? one.timeout : all.timeout;

@@ -224,6 +224,9 @@ EdgeStatus ToCore(const v1::EdgeReport& report, Faults& faults) {
     if (set.has_finished_total()) {
       status.finished_total = set.finished_total();
     }
+    if (set.has_errors_total()) {
+      status.errors_total = set.errors_total();
+    }
     status.closed_total = set.closed_total();
     if (set.has_times()) {
       status.times = ToCore(set.times());

@@ -18,7 +18,7 @@ constexpr Duration kMaxLimit = absl::Hours(24);
 bool SaysTraffic(const v1::EdgeRoute& edge) {
   return !edge.sticky().empty() || !edge.weight_label().empty() || edge.has_slow_start() ||
          edge.has_timeout() || edge.has_drain_request() || edge.has_drain_tunnel() || edge.http() ||
-         edge.h2();
+         edge.h2() || !edge.check().empty();
 }
 
 void CheckLimit(bool said, const google::protobuf::Duration& value, const std::string& at, Faults& faults) {
@@ -38,6 +38,7 @@ void CheckAgreement(const v1::ServiceSpec& service, int index, const std::string
     }
     const auto limits = [&](const auto& a, const auto& b) { return ToCore(a) == ToCore(b); };
     if (differ(!edge.sticky().empty(), !other.sticky().empty(), edge.sticky() == other.sticky()) ||
+        differ(!edge.check().empty(), !other.check().empty(), edge.check() == other.check()) ||
         differ(!edge.weight_label().empty(), !other.weight_label().empty(),
                edge.weight_label() == other.weight_label()) ||
         differ(edge.has_slow_start(), other.has_slow_start(),
@@ -48,10 +49,10 @@ void CheckAgreement(const v1::ServiceSpec& service, int index, const std::string
         differ(edge.has_drain_tunnel(), other.has_drain_tunnel(),
                limits(edge.drain_tunnel(), other.drain_tunnel()))) {
       Add(faults, at,
-          absl::StrCat(
-              "contradicts edges[", i,
-              "], which leads to the same port: sticky, weightLabel, slowStart, timeout and drain hold "
-              "for the port; say them once"));
+          absl::StrCat("contradicts edges[", i,
+                       "], which leads to the same port: sticky, weightLabel, slowStart, timeout, check and "
+                       "drain hold "
+                       "for the port; say them once"));
       return;
     }
   }
@@ -69,6 +70,11 @@ void CheckTraffic(const v1::ServiceSpec& service, int index, const std::string& 
       });
   if (edge.sticky() == "cookie" && !http) {
     Add(faults, at + ".sticky", "cookie needs HTTP; set http, or write source");
+  }
+  if (!edge.check().empty() && (!http || edge.check()[0] != '/' ||
+                                !std::all_of(edge.check().begin(), edge.check().end(),
+                                             [](unsigned char c) { return absl::ascii_isgraph(c); }))) {
+    Add(faults, at + ".check", "must be a path, /healthz, of a service that is reached by HTTP");
   }
   if (edge.h2() && !http) {
     Add(faults, at + ".h2", "needs http");
@@ -100,7 +106,8 @@ void CheckPull(const v1::EdgeRoute& edge, const std::string& at, Faults& faults)
   }
   if (!edge.tls_path().empty() || edge.maxconn() != 0 || SaysTraffic(edge)) {
     Add(faults, at + ".pull",
-        "goes with none of tlsPath, maxconn, sticky, weightLabel, slowStart, timeout and drain; set them at "
+        "goes with none of tlsPath, maxconn, sticky, weightLabel, slowStart, timeout, check and drain; set "
+        "them at "
         "the "
         "consumer");
   }

@@ -10,6 +10,7 @@ constexpr uint32_t kMaxWeight = 256;  // HAProxy's
 EdgeTraffic TrafficFrom(const v1::BackendSet& from) {
   EdgeTraffic traffic;
   traffic.h2 = from.h2();
+  traffic.check = from.check();
   traffic.sticky = from.sticky() == "cookie"   ? EdgeTraffic::Sticky::kCookie
                    : from.sticky() == "source" ? EdgeTraffic::Sticky::kSource
                                                : EdgeTraffic::Sticky::kNone;
@@ -31,6 +32,7 @@ uint32_t Millis(Duration duration) { return static_cast<uint32_t>(absl::ToInt64M
 
 void FillTraffic(const EdgeTraffic& traffic, v1::BackendSet& out) {
   out.set_h2(traffic.h2);
+  out.set_check(traffic.check);
   if (traffic.sticky != EdgeTraffic::Sticky::kNone) {
     out.set_sticky(traffic.sticky == EdgeTraffic::Sticky::kCookie ? "cookie" : "source");
   }

@@ -3,7 +3,9 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <map>
 #include <sstream>
+#include <string>
 #include <vector>
 
 #include "common/replica_state.h"
@@ -180,6 +182,61 @@ void AddConsumers(const View& view, std::vector<MetricFamily>& out) {
   out.push_back(confirmed.Take());
 }
 
+// What the balancers of the nodes count. Their counters begin anew with each process of theirs.
+void AddEdges(const View& view, std::vector<MetricFamily>& out) {
+  Family up("drover_edge_up", "1 while the node's balancer answers.");
+  Family reloads("drover_edge_reloads_total", "Reloads of the balancer since its agent started.",
+                 MetricType::Counter);
+  Family requests("drover_edge_requests_total", "Requests, or connections of plain TCP, that have come.",
+                  MetricType::Counter);
+  Family errors("drover_edge_errors_total", "Of them failed: HTTP 5xx; plain TCP: no connection, or broken.",
+                MetricType::Counter);
+  Family in_flight("drover_edge_in_flight", "Requests or connections that are with replicas.");
+  Family queued("drover_edge_queued", "Requests that wait for a replica below its maxconn.");
+  Family held("drover_edge_held", "Requests that wait for a first replica.");
+  Family closed("drover_edge_closed_total",
+                "Connections closed at their drain limit since the agent started.", MetricType::Counter);
+  std::map<uint32_t, const BackendSet*> sets;
+  for (const auto& [key, service] : view.services) {
+    for (const BackendSet& set : service->sets) {
+      sets.emplace(set.handle, &set);
+    }
+  }
+  for (const auto& [id, node] : view.nodes) {
+    if (!node->edge) {
+      continue;
+    }
+    up.Add({{"node", node->record.name}}, node->edge->reachable ? 1 : 0);
+    reloads.Add({{"node", node->record.name}}, static_cast<double>(node->edge->reloads));
+    for (const EdgeSetStatus& status : node->edge->sets) {
+      const auto set = sets.find(status.set);
+      if (set == sets.end()) {
+        continue;
+      }
+      Labels labels = With(set->second->service, "node", node->record.name);
+      labels.push_back({"port", std::to_string(set->second->target)});
+      const auto add = [&labels](Family& family, const auto& value) {
+        if (value) {
+          family.Add(labels, static_cast<double>(*value));
+        }
+      };
+      add(requests, status.requests_total);
+      add(errors, status.errors_total);
+      add(queued, status.queued);
+      add(held, status.held);
+      int64_t work = 0;
+      for (const EdgeServer& server : status.servers) {
+        work += server.in_flight;
+      }
+      in_flight.Add(labels, static_cast<double>(work));
+      closed.Add(labels, static_cast<double>(status.closed_total));
+    }
+  }
+  for (Family* family : {&up, &reloads, &requests, &errors, &in_flight, &queued, &held, &closed}) {
+    out.push_back(family->Take());
+  }
+}
+
 void AddNodes(const View& view, std::vector<MetricFamily>& out) {
   std::map<NodeStatus, int64_t> counts;
   int64_t orphans = 0;
@@ -300,6 +357,7 @@ std::string MetricsText(const MetricsInput& input) {
   AddSignals(*input.view, families);
   AddConsumers(*input.view, families);
   AddNodes(*input.view, families);
+  AddEdges(*input.view, families);
   Family decisions("drover_decisions_total",
                    "Decisions that changed a count (up, down) or gave a new reason not to (none).",
                    MetricType::Counter);

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -153,6 +154,31 @@ TEST_F(HaproxyTraffic, SlowStartRaisesANewReplicasShareStepByStep) {
   Apply({To(a), To(b)});
   EXPECT_LT(OfServer(b.port(), "throttle"), 20);
   EXPECT_EQ(Fetch(port()), 200);
+}
+
+// The backend answers with an error to what the balancer asks for itself, and well to clients.
+TEST_F(HaproxyTraffic, ItsOwnCheckTakesAReplicaOutAndNeverBringsOneIn) {
+  HttpBackend a;
+  HttpBackend b;
+  HttpBackend leaving;
+  set_.traffic.check = "/healthz";
+  Apply({To(a), To(b), To(leaving)});
+  Apply({To(a), To(b), To(leaving, true)});
+  const auto is_up = [this](const HttpBackend& backend) {
+    const auto& servers = last_.sets.front().servers;
+    return std::any_of(servers.begin(), servers.end(), [&](const EdgeServerState& server) {
+      return server.replica == ReplicaId(backend.port()) && server.up;
+    });
+  };
+  a.Refuse("/healthz");
+  EXPECT_TRUE(RoundsUntil([&] { return !is_up(a); }));
+  EXPECT_TRUE(is_up(b));
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(Body(FetchText(port())), absl::StrCat(b.port()));
+  }
+  EXPECT_FALSE(is_up(leaving));
+  a.Refuse("");
+  EXPECT_TRUE(RoundsUntil([&] { return is_up(a); }));
 }
 
 TEST_F(HaproxyTraffic, ATunnelIsClosedAtItsLimitAndARequestIsNot) {

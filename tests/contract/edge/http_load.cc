@@ -81,6 +81,8 @@ constexpr char kSwitching[] =
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
+const std::string kRefusal = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+
 // What a client sees before it sends.
 bool IsClosed(int fd) {
   char byte = 0;
@@ -128,6 +130,11 @@ void HttpBackend::Accept() {
   }
 }
 
+bool HttpBackend::IsRefused(const std::string& head) {
+  const std::lock_guard lock(mutex_);
+  return !refused_.empty() && head.find(" " + refused_ + " ") != std::string::npos;
+}
+
 void HttpBackend::Serve(int fd) {
   const int on = 1;
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -163,7 +170,8 @@ void HttpBackend::Serve(int fd) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
       }
       ++served_;  // before the client can know
-      if (send(fd, answer.data(), answer.size(), MSG_NOSIGNAL) < 0) {
+      const std::string& said = IsRefused(head) ? kRefusal : answer;
+      if (send(fd, said.data(), said.size(), MSG_NOSIGNAL) < 0) {
         break;
       }
     }

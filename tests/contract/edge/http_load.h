@@ -37,12 +37,19 @@ class HttpBackend {
     tenth_ms_ = every_tenth.count();
   }
 
+  // Requests for this path get a 503; empty: none does.
+  void Refuse(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    refused_ = path;
+  }
+
   // While held, requests wait inside (in flight).
   void Hold(bool on) { held_ = on; }
 
  private:
   void Accept();
   void Serve(int fd);
+  bool IsRefused(const std::string& head);
 
   uint32_t port_ = 0;  // set while listener_ is made
   int listener_ = -1;
@@ -55,6 +62,7 @@ class HttpBackend {
   std::atomic<int64_t> first_ns_{0};
   std::atomic<int64_t> last_ns_{0};
   std::mutex mutex_;
+  std::string refused_;
   std::condition_variable closed_;
   std::set<int> open_;  // each served by a thread of its own
   std::thread acceptor_;

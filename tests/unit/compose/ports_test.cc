@@ -119,7 +119,7 @@ TEST(PortsTest, HowReplicasAreTreatedIsSaidInXEdge) {
   const auto web = ServiceOf(
       LoadText("services: {web: {image: i, deploy: {x-edge: ["
                "{listen: 80, target: 8000, app_protocol: http, sticky: cookie, weight: node.labels.power,"
-               " slow_start: 30s, timeout: 5m, drain: {request: 1m, tunnel: 10m}},"
+               " slow_start: 30s, timeout: 5m, check: /healthz, drain: {request: 1m, tunnel: 10m}},"
                "{listen: 81, target: 8001, app_protocol: grpc, sticky: source, drain: 90s}]}}}"),
       "web");
   ASSERT_EQ(web.edges_size(), 2);
@@ -127,6 +127,7 @@ TEST(PortsTest, HowReplicasAreTreatedIsSaidInXEdge) {
   EXPECT_EQ(web.edges(0).weight_label(), "power");
   EXPECT_EQ(web.edges(0).slow_start().seconds(), 30);
   EXPECT_EQ(web.edges(0).timeout().seconds(), 300);
+  EXPECT_EQ(web.edges(0).check(), "/healthz");
   EXPECT_EQ(web.edges(0).drain_request().seconds(), 60);
   EXPECT_EQ(web.edges(0).drain_tunnel().seconds(), 600);
   EXPECT_TRUE(web.edges(0).http());
@@ -148,6 +149,7 @@ TEST(PortsTest, HowReplicasAreTreatedIsRefusedWithWhatWouldBeRight) {
   EXPECT_THAT(fault("timeout: 0s"), HasSubstr("timeout must be more than 0"));
   EXPECT_THAT(fault("drain: 0s"), HasSubstr("`{request: 1m, tunnel: 10m}`"));
   EXPECT_THAT(fault("drain: {tunel: 1m}"), HasSubstr("tunnel"));
+  EXPECT_THAT(fault("check: healthz"), HasSubstr("write \"/healthz\""));
   EXPECT_THAT(fault("app_protocol: udp"), HasSubstr("grpc"));
   EXPECT_THAT(PullFault("{pull: t, target: 80, sticky: cookie}"), HasSubstr("sticky is not passed on"));
 }

@@ -210,6 +210,10 @@ std::string RenderTraffic(const EdgeSet& set) {
                     tls ? " secure" : "", " dynamic attr SameSite=Lax\n  dynamic-cookie-key ",
                     BackendName(set), "\n");
   }
+  if (set.http && !traffic.check.empty()) {
+    absl::StrAppend(&out, "  option httpchk\n  http-check send meth GET uri ", Quoted(traffic.check),
+                    " ver HTTP/1.1 hdr Host localhost\n  http-check expect status 200-399\n");
+  }
   if (traffic.timeout != EdgeTraffic().timeout) {
     absl::StrAppend(&out, "  timeout server ", Milliseconds(traffic.timeout), "\n");
   }

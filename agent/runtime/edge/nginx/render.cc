@@ -305,6 +305,9 @@ std::string UnmetByNginx(const EdgeSet& set) {
   if (traffic.slow_start > absl::ZeroDuration()) {
     unmet("slow_start is not kept: a new replica gets its whole share at once");
   }
+  if (!traffic.check.empty()) {
+    unmet("check is not kept: nginx asks no replica by itself");
+  }
   if (traffic.drain_request || traffic.drain_tunnel) {
     unmet("drain is not kept: nginx closes no single connections");
   }

@@ -385,6 +385,8 @@ INSTANTIATE_TEST_SUITE_P(
                   "services.web.edges[0].sticky: cookie needs HTTP"},
         FaultCase{"H2OfTcp", "edges { listen: 80 target: 80 h2: true }", "",
                   "services.web.edges[0].h2: needs http"},
+        FaultCase{"CheckOfTcp", "edges { listen: 80 target: 80 check: '/' }", "",
+                  "services.web.edges[0].check: must be a path"},
         FaultCase{"LabelWithBlanks", "edges { listen: 80 target: 80 weight_label: 'a b' }", "",
                   "services.web.edges[0].weightLabel: must be the name of a node label"},
         FaultCase{"NoSlowStart", "edges { listen: 80 target: 80 slow_start {} }", "",

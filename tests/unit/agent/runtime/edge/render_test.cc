@@ -139,10 +139,14 @@ TEST(RenderTest, HowReplicasAreTreated) {
   set.traffic.slow_start = absl::Seconds(30);
   set.traffic.timeout = absl::Hours(2);
   set.traffic.h2 = true;
+  set.traffic.check = "/it's";
   EXPECT_EQ(
       RenderTraffic(set),
       "  cookie drover-shop.web.8000 insert indirect nocache httponly secure dynamic attr SameSite=Lax\n"
       "  dynamic-cookie-key shop.web.8000\n"
+      "  option httpchk\n"
+      "  http-check send meth GET uri '/it'\\''s' ver HTTP/1.1 hdr Host localhost\n"
+      "  http-check expect status 200-399\n"
       "  timeout server 7200000ms\n"
       "  timeout tunnel 7200000ms\n");
   EXPECT_EQ(RenderServerOptions(set),

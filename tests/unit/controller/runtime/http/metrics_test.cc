@@ -86,6 +86,38 @@ TEST(MetricsTest, RequestsHaveQuantilesWhereEnoughAreKnown) {
   EXPECT_EQ(values.at(R"(drover_service_request_samples{stack="shop",service="web"})"), 200);
 }
 
+TEST(MetricsTest, BalancersTellTheirCountsByNodeAndPort) {
+  View view = ShopView();
+  auto node = std::make_shared<NodeView>(*view.nodes.begin()->second);
+  node->record.name = "host1";
+  EdgeStatus& edge = node->edge.emplace();
+  edge.reachable = true;
+  edge.reloads = 3;
+  EdgeSetStatus& status = edge.sets.emplace_back();
+  status.set = 7;
+  status.requests_total = 100;
+  status.errors_total = 4;
+  status.closed_total = 2;
+  status.servers = {{ReplicaId(1), 5, true}, {ReplicaId(2), 6, true}};
+  edge.sets.emplace_back().set = 8;  // of a service that is gone
+  view.nodes.begin()->second = node;
+  auto service = std::make_shared<ServiceView>(*view.services.at({"shop", "web"}));
+  BackendSet& set = service->sets.emplace_back();
+  set.handle = 7;
+  set.service = service->key;
+  set.target = 80;
+  view.services[service->key] = service;
+  const auto values = Parse(MetricsText({.view = &view, .loop = {}, .event_streams = 0, .decisions = {}}));
+  const std::string of_set = R"({stack="shop",service="web",node="host1",port="80"})";
+  EXPECT_EQ(values.at(R"(drover_edge_up{node="host1"})"), 1);
+  EXPECT_EQ(values.at(R"(drover_edge_reloads_total{node="host1"})"), 3);
+  EXPECT_EQ(values.at("drover_edge_requests_total" + of_set), 100);
+  EXPECT_EQ(values.at("drover_edge_errors_total" + of_set), 4);
+  EXPECT_EQ(values.at("drover_edge_closed_total" + of_set), 2);
+  EXPECT_EQ(values.at("drover_edge_in_flight" + of_set), 11);
+  EXPECT_EQ(values.count("drover_edge_queued" + of_set), 0U) << "not read";
+}
+
 TEST(MetricsTest, R12_TheHistoryAndWhatItLost) {
   const View view = ShopView();
   MetricsInput input{.view = &view, .loop = {}, .event_streams = 0, .decisions = {}};
