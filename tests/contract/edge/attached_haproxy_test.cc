@@ -214,11 +214,13 @@ class AttachedHaproxyCheck : public AttachedHaproxy {
 TEST_F(AttachedHaproxyCheck, TheSnippetPassesAndEachSingleLineThatIsMissingIsFound) {
   set_.hold = absl::Seconds(5);
   set_.max_held = 100;
+  set_.maxconn = 7;
+  set_.traffic.timeout = absl::Minutes(2);
   edge_->SetDesired({set_});
   const std::string snippet = edge_->Check(set_.handle).snippet;
   EXPECT_THAT(Wrong(snippet), ::testing::IsEmpty()) << snippet;
   EXPECT_THAT(names_, ::testing::ElementsAre("socket", "backend", "servers", "command", "balance",
-                                             "redispatch", "hold"));
+                                             "redispatch", "traffic", "hold"));
   EXPECT_THAT(ByHand("show servers state web"), ::testing::Not(HasSubstr(" 2 - 0 ")));
 
   const std::vector<std::string> lines = absl::StrSplit(snippet, '\n', absl::SkipEmpty());
@@ -232,6 +234,7 @@ TEST_F(AttachedHaproxyCheck, TheSnippetPassesAndEachSingleLineThatIsMissingIsFou
     const std::string name = absl::StartsWith(missing, "backend")            ? "backend"
                              : absl::StrContains(missing, "redispatch")      ? "redispatch"
                              : absl::StrContains(missing, "server-template") ? "servers"
+                             : absl::StrContains(missing, "timeout")         ? "traffic"
                                                                              : "hold";
     std::string text = absl::StrJoin(rest, "\n") + "\n";
     if (name == "backend") {
@@ -242,7 +245,7 @@ TEST_F(AttachedHaproxyCheck, TheSnippetPassesAndEachSingleLineThatIsMissingIsFou
     EXPECT_EQ(wrong.begin()->first, name) << missing;
     ++looked_at;
   }
-  EXPECT_EQ(looked_at, 6u) << snippet;
+  EXPECT_EQ(looked_at, 7u) << snippet;
 }
 
 TEST_F(AttachedHaproxyCheck, WhatElseCanBeWrong) {
@@ -261,6 +264,27 @@ TEST_F(AttachedHaproxyCheck, WhatElseCanBeWrong) {
   level_ = "operator";
   EXPECT_THAT(Wrong("  option redispatch\nbackend web\n" + slots)["command"],
               HasSubstr("the socket needs `level admin`"));
+}
+
+TEST_F(AttachedHaproxyCheck, HowClientsAreTreatedIsLookedAtInAnyNotation) {
+  set_.traffic.sticky = EdgeTraffic::Sticky::kCookie;
+  set_.traffic.slow_start = absl::Seconds(10);
+  set_.traffic.h2 = true;
+  set_.maxconn = 7;
+  edge_->SetDesired({set_});
+  const std::string snippet = edge_->Check(set_.handle).snippet;
+  EXPECT_THAT(Wrong(snippet), ::testing::IsEmpty()) << snippet;
+  EXPECT_THAT(Wrong(absl::StrReplaceAll(snippet, {{"slowstart 10000ms", "slowstart 10s"}})),
+              ::testing::IsEmpty());
+  EXPECT_THAT(Wrong(absl::StrReplaceAll(
+                  snippet, {{"  server-template", "  default-server maxconn 7\n  server-template"},
+                            {" maxconn 7", ""}})),
+              ::testing::IsEmpty());
+  for (const char* words : {" slowstart 10000ms", " maxconn 7", " proto h2", " httponly"}) {
+    const std::map<std::string, std::string> wrong = Wrong(absl::StrReplaceAll(snippet, {{words, ""}}));
+    ASSERT_EQ(wrong.size(), 1u) << words;
+    EXPECT_EQ(wrong.begin()->first, "traffic") << wrong.begin()->second;
+  }
 }
 
 TEST_F(AttachedHaproxyCheck, ServersInUseAreNotTouched) {

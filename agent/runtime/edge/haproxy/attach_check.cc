@@ -159,6 +159,7 @@ class AttachedCheck {
       const std::string why =
           absl::StrCat("HAProxy's configuration can't be read: ", text.status().message());
       checks_.push_back(Unseen("redispatch", why));
+      checks_.push_back(Unseen("traffic", why));
       if (set_.hold > absl::ZeroDuration()) {
         checks_.push_back(Unseen("hold", why));
       }
@@ -171,26 +172,50 @@ class AttachedCheck {
             : Failed("redispatch", absl::StrCat("backend ", set_.attach,
                                                 " needs `option redispatch 1`: a request for a replica "
                                                 "that just died goes to another")));
+    CheckLines("traffic", MissingTraffic(config));
     if (set_.hold > absl::ZeroDuration()) {
-      CheckHold(config);
+      CheckLines("hold", MissingHold(config));
     }
   }
 
-  void CheckHold(const ForeignConfig& config) {
+  void CheckLines(const char* name, const std::vector<std::string>& missing) {
+    checks_.push_back(missing.empty()
+                          ? Passed(name)
+                          : Failed(name, absl::StrCat("missing in ", absl::StrJoin(missing, "; in "))));
+  }
+
+  // Of `lines`, those that the backend lacks.
+  void AddMissing(const ForeignConfig& config, const std::string& lines,
+                  std::vector<std::string>& missing) const {
+    for (const absl::string_view line : absl::StrSplit(lines, '\n', absl::SkipWhitespace())) {
+      if (!config.BackendHas(set_.attach, SplitConfigLine(line))) {
+        missing.push_back(absl::StrCat("backend ", set_.attach, ": ", absl::StripAsciiWhitespace(line)));
+      }
+    }
+  }
+
+  std::vector<std::string> MissingTraffic(const ForeignConfig& config) const {
+    std::vector<std::string> missing;
+    AddMissing(config, RenderTraffic(set_), missing);
+    const ConfigWords options = SplitConfigLine(RenderServerOptions(set_));
+    for (size_t i = 0; i + 1 < options.size(); ++i) {
+      const bool said = options[i] == "maxconn" || options[i] == "slowstart" || options[i] == "proto";
+      if (said && !config.ServersHave(set_.attach, {options[i], options[i + 1]})) {
+        missing.push_back(
+            absl::StrCat("the servers of backend ", set_.attach, ": ", options[i], " ", options[i + 1]));
+      }
+    }
+    return missing;
+  }
+
+  std::vector<std::string> MissingHold(const ForeignConfig& config) const {
     std::vector<std::string> missing;
     const std::string script = LoadHoldScript(dir_);
     if (!config.GlobalHas(SplitConfigLine(absl::StripAsciiWhitespace(script)))) {
-      missing.push_back(absl::StrCat("global: ", Shown(script)));
+      missing.push_back(absl::StrCat("global: ", absl::StripAsciiWhitespace(script)));
     }
-    for (const absl::string_view line :
-         absl::StrSplit(RenderHold(set_, dir_), '\n', absl::SkipWhitespace())) {
-      if (!config.BackendHas(set_.attach, SplitConfigLine(line))) {
-        missing.push_back(absl::StrCat("backend ", set_.attach, ": ", Shown(std::string(line))));
-      }
-    }
-    checks_.push_back(missing.empty()
-                          ? Passed("hold")
-                          : Failed("hold", absl::StrCat("missing in ", absl::StrJoin(missing, "; in "))));
+    AddMissing(config, RenderHold(set_, dir_), missing);
+    return missing;
   }
 
   const EdgeSet& set_;

@@ -6,10 +6,14 @@
 #include <array>
 #include <filesystem>
 #include <set>
+#include <utility>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "agent/runtime/edge/haproxy/plan.h"
 #include "agent/runtime/edge/wanted_file.h"
 #include "common/status.h"
 
@@ -21,6 +25,42 @@ constexpr std::array<absl::string_view, 16> kSectionKinds = {
     "mailers", "program",  "ring",     "cache",   "fcgi-app", "http-errors", "log-forward", "crt-store"};
 
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
+
+// A time in milliseconds, a bare number being one; anything else as it is.
+std::string CanonicalWord(const std::string& word) {
+  constexpr std::array<std::pair<absl::string_view, uint64_t>, 5> kUnits = {
+      {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}, {"d", 86'400'000}}};
+  for (const auto& [unit, milliseconds] : kUnits) {
+    absl::string_view digits = word;
+    uint32_t number = 0;
+    if (absl::ConsumeSuffix(&digits, unit) && absl::SimpleAtoi(digits, &number)) {
+      return absl::StrCat(number * milliseconds);
+    }
+  }
+  return word;
+}
+
+bool SameWords(const ConfigWords& a, const ConfigWords& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const std::string& x, const std::string& y) {
+    return CanonicalWord(x) == CanonicalWord(y);
+  });
+}
+
+// `words` stand in `line` one after the other.
+bool Contains(const ConfigWords& line, const ConfigWords& words) {
+  for (size_t i = 0; i + words.size() <= line.size(); ++i) {
+    const auto at = line.begin() + static_cast<ptrdiff_t>(i);
+    if (SameWords({at, at + static_cast<ptrdiff_t>(words.size())}, words)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+bool IsOwnServer(const ConfigWords& line) {
+  return line.size() > 1 &&
+         ((line[0] == "server-template" && line[1] == "drv") || (line[0] == "server" && IsSlotName(line[1])));
+}
 
 // Whether two links of /proc lead to the same thing.
 bool SameLink(const std::string& a, const std::string& b) {
@@ -126,7 +166,20 @@ size_t ForeignConfig::FindBackend(const std::string& name) const {
 bool ForeignConfig::BackendHas(const std::string& backend, const ConfigWords& line) const {
   const size_t at = FindBackend(backend);
   return at < sections_.size() &&
-         std::find(sections_[at].lines.begin(), sections_[at].lines.end(), line) != sections_[at].lines.end();
+         std::any_of(sections_[at].lines.begin(), sections_[at].lines.end(),
+                     [&](const ConfigWords& other) { return SameWords(other, line); });
+}
+
+bool ForeignConfig::ServersHave(const std::string& backend, const ConfigWords& words) const {
+  const size_t at = FindBackend(backend);
+  bool by_default = false;
+  for (const ConfigWords& line : at < sections_.size() ? sections_[at].lines : std::vector<ConfigWords>()) {
+    by_default = by_default || (line[0] == "default-server" && Contains(line, words));
+    if (IsOwnServer(line) && !by_default && !Contains(line, words)) {
+      return false;
+    }
+  }
+  return true;
 }
 
 std::vector<size_t> ForeignConfig::DefaultsOf(size_t section) const {

@@ -21,8 +21,11 @@ class ForeignConfig {
 
   // Some `global` section has the line.
   bool GlobalHas(const ConfigWords& line) const;
-  // The backend has the line itself.
+  // The backend has the line itself, its times perhaps in other units.
   bool BackendHas(const std::string& backend, const ConfigWords& line) const;
+  // Every server drvN of the backend has these words, one after the other, or takes them from
+  // `default-server`.
+  bool ServersHave(const std::string& backend, const ConfigWords& words) const;
   // `option NAME` is on, by the backend's own lines or by the defaults that it takes.
   bool OptionIsOn(const std::string& backend, const std::string& option) const;
 

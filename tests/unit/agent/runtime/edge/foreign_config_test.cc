@@ -29,6 +29,20 @@ TEST(ForeignConfigTest, LinesOfABackendAndOfGlobal) {
   EXPECT_FALSE(config.BackendHas("d", {"http-request", "deny"}));
 }
 
+TEST(ForeignConfigTest, TimesInAnyUnitAndWordsOfServers) {
+  const ForeignConfig config(
+      "backend a\n  timeout server 2m\n  server own 10.0.0.1:80\n"
+      "  server drv1 10.0.0.2:80 slowstart 10s maxconn 5\n  server-template drv 2-9 127.0.0.1:1 maxconn 5 "
+      "slowstart 10000\n"
+      "backend b\n  server drv1 10.0.0.2:80\n  default-server maxconn 5\n  server drv2 10.0.0.2:80\n");
+  EXPECT_TRUE(config.BackendHas("a", {"timeout", "server", "120000ms"}));
+  EXPECT_FALSE(config.BackendHas("a", {"timeout", "server", "2s"}));
+  EXPECT_TRUE(config.ServersHave("a", {"slowstart", "10000ms"}));
+  EXPECT_TRUE(config.ServersHave("a", {"maxconn", "5"}));
+  EXPECT_FALSE(config.ServersHave("a", {"maxconn", "6"}));
+  EXPECT_FALSE(config.ServersHave("b", {"maxconn", "5"}));  // drv1 stands before
+}
+
 TEST(ForeignConfigTest, OptionsComeFromTheDefaultsInForceOrNamed) {
   const ForeignConfig config(
       "defaults\n  option redispatch\n"
