@@ -63,7 +63,7 @@ TEST(NginxRenderTest, R4_4_AtZeroASetIsRefusedWhereItIsHeard) {
   for (EdgeSet* set : {&web, &tcp}) {
     set->backends = {{.replica = ReplicaId(1), .address = "10.0.0.5", .port = 20001, .drain = false}};
   }
-  EXPECT_THAT(Rendered({web, tcp}), Not(HasSubstr("syslog")));
+  EXPECT_THAT(Rendered({web, tcp}), Not(HasSubstr("tag=drover")));
 }
 
 TEST(NginxRenderTest, ReplicasInRotationAndOthersNot) {

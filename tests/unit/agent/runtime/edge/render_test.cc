@@ -155,7 +155,7 @@ TEST(RenderTest, HowReplicasAreTreated) {
       RenderConfig(Options(), ArrangeSets({set}, "0.0.0.0", ""),
                    {{"shop.web.8000", {{"drv1", "10.0.0.5", 20001, 2, 4, 7, 1}}}}, "x");
   EXPECT_THAT(config, HasSubstr("  server drv1 10.0.0.5:20001 weight 7\n"));
-  EXPECT_THAT(config, HasSubstr("  timeout client 7200000ms\n  option forwardfor"));
+  EXPECT_THAT(config, HasSubstr("  timeout client 7200000ms\n  log "));
   EXPECT_THAT(config, HasSubstr("  hard-stop-after 7210000ms\n"));
   set.traffic = EdgeTraffic();
   set.traffic.sticky = EdgeTraffic::Sticky::kSource;

@@ -225,7 +225,7 @@ TEST(LatencyTest, AnotherQuantileIsNotThePromised) {
   WebService web;
   web.measured = MeasuredQuantile{.quantile = 0.99, .answered_s = 0.4, .replica_s = 0.4, .requests = 1200};
   web.Run(60, 200);
-  EXPECT_THAT(web.wish.formula, HasSubstr("p95 500ms, a request takes 100"));
+  EXPECT_THAT(web.wish.formula, HasSubstr("p95 500ms, a request takes "));
   EXPECT_FALSE(web.state.quantile);
 }
 
