@@ -216,7 +216,7 @@ HaproxyConfig ReadHaproxy(MapReader haproxy) {
   haproxy.Text("program", "a path, such as /usr/sbin/haproxy", &values.program);
   haproxy.Parsed("bind", "an IP address",
                  [&](const std::string& text) { return CheckIp(text, &values.bind); });
-  haproxy.Text("socket", "the path of an admin socket", &values.socket);
+  haproxy.Text("socket", "the path of an admin socket, or its ADDRESS:PORT", &values.socket);
   haproxy.Text("config_dir", "a path", &values.config_dir);
   haproxy.Parsed("behind_proxy", "true or false", [&](const std::string& text) {
     values.behind_proxy = text == "true";

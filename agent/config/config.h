@@ -35,7 +35,7 @@ struct RegistryConfig {
 struct HaproxyConfig {
   std::string program = "haproxy";
   std::string bind = "0.0.0.0";  // address of published ports
-  std::string socket;            // of a foreign HAProxy to attach to; empty: managed
+  std::string socket;            // path or ADDRESS:PORT, of a foreign HAProxy to attach to; empty: managed
   std::string config_dir;        // empty: STATE_DIR/haproxy
   bool behind_proxy = false;     // another proxy comes first: its X-Forwarded headers are kept
 };

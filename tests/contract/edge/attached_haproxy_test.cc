@@ -45,8 +45,10 @@ class AttachedHaproxy : public ::testing::Test {
     char path[] = "/tmp/drover-attach-XXXXXX";
     dir_ = mkdtemp(path);
     port_ = FreePort();
+    admin_port_ = FreePort();
     config_ = absl::StrCat(
         "global\n  stats socket ", dir_, "/foreign.sock mode 600 level admin\n",
+        "  stats socket ipv4@127.0.0.1:", admin_port_, " level admin\n",
         "defaults\n  mode http\n  timeout connect 1s\n  timeout client 5s\n  timeout server 5s\n",
         "frontend f\n  bind 127.0.0.1:", port_, "\n  default_backend web\n",
         "backend web\n  option redispatch 1\n  server own1 127.0.0.1:1 disabled\n",
@@ -118,6 +120,7 @@ class AttachedHaproxy : public ::testing::Test {
 
   std::string program_, dir_, config_;
   uint32_t port_ = 0;
+  uint32_t admin_port_ = 0;
   std::unique_ptr<Edge> edge_;
   EdgeSet set_;
 };
@@ -143,6 +146,24 @@ TEST_F(AttachedHaproxy, R6_6_OnlyServersOfOursAreTouched) {
   EXPECT_EQ((*rows)[0].port, own.port());
   EXPECT_EQ((*rows)[1].port, 1u);  // drvother is not a slot name
   EXPECT_EQ(*ReadWholeFile(dir_ + "/foreign.cfg"), config_);
+}
+
+TEST_F(AttachedHaproxy, ItsSocketMayBeOfTcp) {
+  HaproxyOptions options;
+  options.dir = dir_ + "/by_tcp";
+  options.attach_socket = absl::StrCat("127.0.0.1:", admin_port_);
+  edge_ = *MakeHaproxyEdge(options);
+  HttpBackend a;
+  const EdgeState state = Apply({&a});
+  ASSERT_EQ(state.sets.size(), 1u) << state.error;
+  EXPECT_EQ(state.sets.front().applied_revision, Revision(1));
+  EXPECT_EQ(Fetch(port_), 200);
+  Stop();
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  EXPECT_FALSE(edge_->Reconcile(Instant()).reachable);
+  options.dir = dir_ + "/by_neither";
+  options.attach_socket = "haproxy.sock";
+  EXPECT_THAT((*MakeHaproxyEdge(options))->Reconcile(Instant()).error, HasSubstr("an IP address and a port"));
 }
 
 TEST_F(AttachedHaproxy, R6_6_WipedStateIsRepairedInOneRound) {

@@ -21,7 +21,7 @@ struct HaproxyOptions {
   std::string dir;                  // for haproxy.cfg, wanted sets, sockets, pid; made with mode 0700
   std::string bind = "0.0.0.0";     // address of listeners that name none
   std::string keeper;         // path of drover-agent, which keeps HAProxy running; empty: only this process
-  std::string attach_socket;  // stats socket of a foreign HAProxy (level admin); empty: managed
+  std::string attach_socket;  // stats socket (path or ADDRESS:PORT) of a foreign HAProxy; empty: managed
   bool behind_proxy = false;  // another proxy comes first: its X-Forwarded headers are kept
 
   // Limits of a managed HAProxy, written into its configuration.

@@ -1,6 +1,7 @@
 #include "agent/runtime/edge/haproxy/runtime_api.h"
 
 #include <fcntl.h>
+#include <netdb.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -48,6 +49,45 @@ std::vector<std::string> SplitCsv(absl::string_view line) {
   return fields;
 }
 
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+};
+
+// "ADDRESS:PORT", with an IP address; whatever has a slash is the path of a unix socket.
+absl::StatusOr<SocketAddress> ParseSocket(const std::string& where) {
+  SocketAddress out;
+  if (absl::StrContains(where, '/')) {
+    auto& address = reinterpret_cast<sockaddr_un&>(out.storage);
+    if (where.size() >= sizeof(address.sun_path)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("socket path ", where, ": must have 1 to 107 characters"));
+    }
+    address.sun_family = AF_UNIX;
+    std::memcpy(address.sun_path, where.data(), where.size());
+    out.size = sizeof(address);
+    return out;
+  }
+  const size_t colon = where.rfind(':');
+  std::string host = where.substr(0, colon);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    host = host.substr(1, host.size() - 2);
+  }
+  addrinfo hints{};
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (colon == std::string::npos ||
+      getaddrinfo(host.c_str(), where.c_str() + colon + 1, &hints, &found) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("socket ", where, ": must be a path, or an IP address and a port, 127.0.0.1:9999"));
+  }
+  std::memcpy(&out.storage, found->ai_addr, found->ai_addrlen);
+  out.size = found->ai_addrlen;
+  freeaddrinfo(found);
+  return out;
+}
+
 }  // namespace
 
 RuntimeSession::RuntimeSession(int fd, std::string prompt, Deadline deadline)
@@ -69,25 +109,31 @@ RuntimeSession::~RuntimeSession() {
   }
 }
 
-absl::StatusOr<RuntimeSession> RuntimeSession::Open(const std::string& path, absl::string_view prompt,
+absl::StatusOr<RuntimeSession> RuntimeSession::Open(const std::string& where, absl::string_view prompt,
                                                     Deadline deadline) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof(address.sun_path)) {
-    return absl::InvalidArgumentError(absl::StrCat("socket path ", path, ": must have 1 to 107 characters"));
-  }
-  std::memcpy(address.sun_path, path.data(), path.size());
-  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  ASSIGN_OR_RETURN(const SocketAddress address, ParseSocket(where));
+  const auto* raw = reinterpret_cast<const sockaddr*>(&address.storage);
+  const int fd = socket(raw->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) {
     return SocketError(errno, "socket");
   }
   RuntimeSession session(fd, std::string(prompt), deadline);
-  // EAGAIN of a unix socket: the listener's queue is full, that is, nobody accepts.
-  if (connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    return errno == EAGAIN ? absl::DeadlineExceededError(absl::StrCat(path, ": does not accept connections"))
-                           : SocketError(errno, path);
+  if (connect(fd, raw, address.size) != 0) {
+    // EAGAIN of a unix socket: the listener's queue is full, that is, nobody accepts.
+    if (errno == EAGAIN) {
+      return absl::DeadlineExceededError(absl::StrCat(where, ": does not accept connections"));
+    }
+    if (errno != EINPROGRESS) {
+      return SocketError(errno, where);
+    }
+    RETURN_IF_ERROR(Annotate(session.WaitFor(POLLOUT), where));
+    int error = 0;
+    socklen_t size = sizeof(error);
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0 || error != 0) {
+      return SocketError(error, where);
+    }
   }
-  RETURN_IF_ERROR(Annotate(session.Command("prompt").status(), path));
+  RETURN_IF_ERROR(Annotate(session.Command("prompt").status(), where));
   return session;
 }
 

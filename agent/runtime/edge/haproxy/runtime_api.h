@@ -21,9 +21,10 @@ using Deadline = std::chrono::steady_clock::time_point;
 // error the session is of no more use. One thread.
 class RuntimeSession {
  public:
-  // `prompt` is how each answer ends: "> " on the stats socket, "master> " on the master's.
-  // Unavailable: nobody listens at `path` (or no such file); DeadlineExceeded; else the socket's error.
-  static absl::StatusOr<RuntimeSession> Open(const std::string& path, absl::string_view prompt,
+  // `where` is the path of a unix socket, or "ADDRESS:PORT". `prompt` is how each answer ends: "> " on the
+  // stats socket, "master> " on the master's. Unavailable: nobody listens there (or no such file);
+  // DeadlineExceeded; else the socket's error.
+  static absl::StatusOr<RuntimeSession> Open(const std::string& where, absl::string_view prompt,
                                              Deadline deadline);
   RuntimeSession(RuntimeSession&& other) noexcept;
   RuntimeSession& operator=(RuntimeSession&& other) noexcept;

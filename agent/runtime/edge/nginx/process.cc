@@ -30,8 +30,8 @@ namespace drover::agent {
 namespace {
 
 constexpr char kNginxCgroup[] = "drover-nginx";
-constexpr auto kStartLimit = std::chrono::milliseconds(500);
-constexpr auto kGoodbyeLimit = std::chrono::milliseconds(300);
+constexpr auto kMasterStartLimit = std::chrono::milliseconds(500);
+constexpr auto kMasterGoodbyeLimit = std::chrono::milliseconds(300);
 constexpr char kWorkerTitle[] = "nginx: worker process";
 constexpr char kLeavingTitle[] = "nginx: worker process is shutting down";
 
@@ -151,7 +151,7 @@ absl::Status NginxProcess::Start() const {
         absl::StrCat("nginx does not start: ", result.output.substr(0, 400)));
   }
   // The pid file comes after the daemon has detached.
-  if (!WaitUntil(kStartLimit, [this] { return MasterPid().has_value(); })) {
+  if (!WaitUntil(kMasterStartLimit, [this] { return MasterPid().has_value(); })) {
     return absl::UnavailableError("nginx is still starting");
   }
   return absl::OkStatus();
@@ -181,7 +181,7 @@ int KeepNginx(const std::string& program, const std::string& dir) {
     }
     process.SendOrphansAway();
     const uint32_t port = MarkerPortOf(ReadWholeFile(paths.config).value_or(""));
-    WaitUntil(kGoodbyeLimit, [port] { return MarkerPortIsFree(port); });
+    WaitUntil(kMasterGoodbyeLimit, [port] { return MarkerPortIsFree(port); });
     return process.Start();
   };
   return KeepInBackground({.files = KeeperFiles(dir),
