@@ -83,7 +83,7 @@ class XdsTlsTest : public testing::Test {
 };
 
 TEST_F(XdsTlsTest, R10_OnlyACertificateOfTheAuthorityIsServed) {
-  EXPECT_THAT(Listener(authority_.Issue("client")), testing::HasSubstr("Listener shop/web"));
+  EXPECT_THAT(Listener(authority_.Issue("client")), testing::HasSubstr("listener shop/web"));
   EXPECT_EQ(Listener({}), "refused");
   EXPECT_EQ(Listener(TestAuthority().Issue("client")), "refused");
 }
