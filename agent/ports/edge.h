@@ -77,6 +77,9 @@ struct EdgeServerState {
   ReplicaId replica;
   int64_t in_flight = 0;
   bool up = false;
+  // Given to it, and of them failed, since it entered; absent: the balancer does not tell of single servers.
+  std::optional<uint64_t> requests_total = {};
+  std::optional<uint64_t> errors_total = {};
 };
 
 struct EdgeSetState {

@@ -34,6 +34,7 @@ class Core::Impl {
       ReviewNode(model_, node);
     }
     ReviewSettled(model_);
+    ReviewFreeze(model_);
   }
 
   void Step(const Event& event) {
@@ -93,6 +94,10 @@ class Core::Impl {
 
   void Handle(const ResumeService& request) { Operate(request); }
 
+  void Handle(const ChangeNode& request) { Operate(request); }
+
+  void Handle(const FreezeCluster& request) { Operate(request); }
+
   void Handle(const PushMetric& metric) { replies_.push_back(probes_.Push(metric)); }
 
   void Handle(const ConsumerApplied& event) { NoteConsumer(model_, event); }
@@ -151,6 +156,9 @@ class Core::Impl {
           break;
         case TimerKey::Kind::kMassHold:
           ReviewRecovery();
+          break;
+        case TimerKey::Kind::kFreeze:
+          ReviewFreeze(model_);
           break;
         case TimerKey::Kind::kView:
           break;

@@ -126,6 +126,8 @@ struct EdgeServer {
   ReplicaId replica;
   int64_t in_flight = 0;
   bool up = false;
+  std::optional<uint64_t> requests_total = {};  // given to it since it entered
+  std::optional<uint64_t> errors_total = {};    // of them failed
 };
 
 struct EdgeSetStatus {
@@ -267,6 +269,33 @@ struct ResumeService {
   std::string who;
 };
 
+// An operator's word on a node.
+struct ChangeNode {
+  enum class Kind { kCordon, kUncordon, kDrain, kMaintenance, kRemove };
+
+  Instant now;
+  absl::Time wall;
+  RequestId request;
+  NodeId node;
+  Kind kind = Kind::kCordon;
+  std::optional<Duration> deadline;  // kDrain, kMaintenance: then what is left is stopped all the same
+  std::optional<Duration> duration;  // kMaintenance: back by itself after it
+  bool dry_run = false;              // kDrain, kMaintenance: only say where everything would go
+  std::string message;
+  std::string who;
+};
+
+// Nothing is scaled, replaced or rolled out any more, or is again (R10.1).
+struct FreezeCluster {
+  Instant now;
+  absl::Time wall;
+  RequestId request;
+  bool freeze = true;                // false: resume
+  std::optional<Duration> duration;  // absent: until resumed
+  std::string message;
+  std::string who;
+};
+
 // A worker's own measurement, for queues that are pushed.
 struct PushMetric {
   Instant now;
@@ -300,6 +329,6 @@ struct HistoryBegins {
 
 using Event = std::variant<Tick, NodeConnected, NodeDisconnected, NodeReport, NeedFull, ApplyStack,
                            RemoveStack, ScaleService, PauseService, ResumeService, PushMetric, StoreHealth,
-                           HistoryBegins, ConsumerApplied>;
+                           HistoryBegins, ConsumerApplied, ChangeNode, FreezeCluster>;
 
 }  // namespace drover::controller

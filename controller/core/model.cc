@@ -51,6 +51,7 @@ Model::Model(const CoreOptions& options_in, const StoredState& stored, const Cor
       wall(start.wall),
       gap_at(start.now),
       prng_(start.seed) {
+  whole = stored.whole;
   Load(stored);
 }
 
@@ -362,6 +363,9 @@ void Model::ShowNode(const NodeId& id, bool soft) { (soft ? stale_nodes_soft : s
 
 std::vector<StoreChange> Model::TakeChanges() {
   std::vector<StoreChange> changes;
+  if (std::exchange(dirty_whole_, false)) {
+    changes.emplace_back(whole);
+  }
   for (const NodeId& id : std::exchange(dirty_nodes_, {})) {
     if (const Node* node = FindNode(id)) {
       changes.emplace_back(node->record);
@@ -392,6 +396,11 @@ std::vector<StoreChange> Model::TakeChanges() {
     }
   }
   return changes;
+}
+
+void Model::TouchWhole() {
+  dirty_whole_ = true;
+  ShowStatus();
 }
 
 void Model::WakeAt(const TimerKey& key, Instant at) {

@@ -173,7 +173,7 @@ struct Stack {
 
 // A timer names what to look at again; several for one thing collapse into the earliest.
 struct TimerKey {
-  enum class Kind { kNode, kService, kQueue, kSettle, kMassHold, kView };
+  enum class Kind { kNode, kService, kQueue, kSettle, kMassHold, kFreeze, kView };
 
   Kind kind = Kind::kView;
   std::string first;   // node, or stack
@@ -193,6 +193,7 @@ class Model {
   Instant now;
   absl::Time wall;
 
+  ClusterRecord whole;
   std::map<std::string, Stack> stacks;
   std::map<ServiceKey, Service> services;
   std::map<ReplicaId, Replica> replicas;
@@ -208,6 +209,9 @@ class Model {
   bool mass_recovery = false;              // after the hold, until all lost replicas are replaced
   Instant next_replacement;                // beyond `min`, while recovering (R2.5)
   Instant gap_at;                          // start, or the end of the last gap between ticks (R2.4)
+
+  // No scaling, replacing or rollout, by an operator's word (R10.1).
+  bool frozen() const { return whole.frozen; }
 
   // May anything new be decided now?
   bool deciding() const { return store_writable && deposed.empty(); }
@@ -243,6 +247,7 @@ class Model {
   void TouchRecord(const Service& service);
   void TouchRecord(const Replica& replica);
   void TouchRecord(const Node& node);
+  void TouchWhole();
 
   void ReviewService(const ServiceKey& key) { review_.insert(key); }
 
@@ -363,6 +368,7 @@ class Model {
   std::set<ServiceKey> dirty_services_;
   std::set<ReplicaId> dirty_replicas_;
   std::set<NodeId> dirty_nodes_;
+  bool dirty_whole_ = false;
   std::map<TimerKey, Instant> timers_;
   std::set<std::pair<Instant, TimerKey>> due_;
 };

@@ -94,17 +94,6 @@ std::string Collision(const Model& model, const StackSpec& spec) {
   return "";
 }
 
-void TellOperator(Model& model, std::string reason, std::string what, const std::string& who,
-                  const std::string& message, const ServiceKey& service) {
-  model.Tell({"operator",
-              std::move(reason),
-              absl::StrCat(what, who.empty() ? "" : absl::StrCat(" by ", who),
-                           message.empty() ? "" : absl::StrCat(": ", message)),
-              service,
-              {},
-              {}});
-}
-
 void ApplyService(Model& model, const Stack& stack, const ServiceSpec& spec, const ServiceSpec* before) {
   const ServiceKey key{stack.record.name, spec.name};
   Service& service = model.services[key];
@@ -245,6 +234,17 @@ Service* FindLive(Model& model, const ServiceKey& key, Reply& reply) {
 }
 
 }  // namespace
+
+void TellOperator(Model& model, std::string reason, std::string what, const std::string& who,
+                  const std::string& message, const ServiceKey& service, const NodeId& node) {
+  model.Tell({"operator",
+              std::move(reason),
+              absl::StrCat(what, who.empty() ? "" : absl::StrCat(" by ", who),
+                           message.empty() ? "" : absl::StrCat(": ", message)),
+              service,
+              {},
+              node});
+}
 
 Plan MakePlan(const StackRecord* before, const StackSpec& after) {
   Plan plan;

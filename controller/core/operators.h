@@ -11,6 +11,15 @@ Reply Answer(Model& model, const RemoveStack& request);
 Reply Answer(Model& model, const ScaleService& request);
 Reply Answer(Model& model, const PauseService& request);
 Reply Answer(Model& model, const ResumeService& request);
+Reply Answer(Model& model, const ChangeNode& request);
+Reply Answer(Model& model, const FreezeCluster& request);
+
+// What was said becomes an event: "`what` by `who`: `message`".
+void TellOperator(Model& model, std::string reason, std::string what, const std::string& who,
+                  const std::string& message, const ServiceKey& service, const NodeId& node = NodeId());
+
+// Ends a freeze and maintenance whose time is over.
+void ReviewFreeze(Model& model);
 
 // The difference between what runs and what is asked for; empty: nothing to do. Pure.
 Plan MakePlan(const StackRecord* before, const StackSpec& after);

@@ -101,12 +101,20 @@ struct Order {
   std::variant<Welcome, Refuse, Assignment, ProbeAssignment, BackendSets> body;
 };
 
+// What a node's drain means for one of its replicas.
+struct NodeMove {
+  ReplicaId replica;
+  NodeId to;        // where another one would start now; empty: see why
+  std::string why;  // it stays, or nothing takes it; empty: it moves
+};
+
 struct Reply {
   RequestId request;
   absl::Status status;  // InvalidArgument, NotFound, FailedPrecondition, Unavailable
   std::string message;  // for people, when OK
   Plan plan;            // ApplyStack only
   uint64_t revision = 0;
+  std::vector<NodeMove> moves = {};  // ChangeNode only
 };
 
 struct Ready {

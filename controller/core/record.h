@@ -77,6 +77,9 @@ struct ReplicaRecord {
   friend bool operator==(const ReplicaRecord&, const ReplicaRecord&) = default;
 };
 
+// An operator's word on a node.
+enum class NodeAvailability { kActive, kCordoned, kDraining, kMaintenance };
+
 struct NodeRecord {
   NodeId id;  // key
   std::string name;
@@ -90,11 +93,24 @@ struct NodeRecord {
   std::string edge_bind;
   Resources capacity;
   std::vector<std::pair<std::string, std::string>> labels;
+  NodeAvailability availability = NodeAvailability::kActive;
+  std::optional<absl::Time> drain_deadline = {};  // what has not left by then is stopped all the same
+  std::optional<absl::Time> available_at = {};    // end of maintenance
+  std::string availability_note = {};             // who said so, and why
 
   friend bool operator==(const NodeRecord&, const NodeRecord&) = default;
 };
 
-using Record = std::variant<StackRecord, ServiceRecord, ReplicaRecord, NodeRecord>;
+// What holds for the cluster as a whole; one of it.
+struct ClusterRecord {
+  bool frozen = false;  // R10.1
+  std::optional<absl::Time> frozen_until;
+  std::string frozen_note;  // who said so, and why
+
+  friend bool operator==(const ClusterRecord&, const ClusterRecord&) = default;
+};
+
+using Record = std::variant<StackRecord, ServiceRecord, ReplicaRecord, NodeRecord, ClusterRecord>;
 
 // One change of the store. A batch is applied whole or not at all.
 struct DeleteStack {
@@ -113,8 +129,8 @@ struct DeleteNode {
   NodeId id;
 };
 
-using StoreChange = std::variant<StackRecord, ServiceRecord, ReplicaRecord, NodeRecord, DeleteStack,
-                                 DeleteService, DeleteReplica, DeleteNode>;
+using StoreChange = std::variant<StackRecord, ServiceRecord, ReplicaRecord, NodeRecord, ClusterRecord,
+                                 DeleteStack, DeleteService, DeleteReplica, DeleteNode>;
 
 // Everything the store holds, as the core starts from it.
 struct StoredState {
@@ -123,6 +139,7 @@ struct StoredState {
   std::vector<ServiceRecord> services;
   std::vector<ReplicaRecord> replicas;
   std::vector<NodeRecord> nodes;
+  ClusterRecord whole;
 };
 
 }  // namespace drover::controller

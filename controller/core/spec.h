@@ -177,6 +177,15 @@ struct DependencySpec {
   friend bool operator==(const DependencySpec&, const DependencySpec&) = default;
 };
 
+// One of deploy.placement.constraints.
+struct ConstraintSpec {
+  std::string key;  // node.id, node.hostname, node.labels.NAME, engine.labels.NAME, node.platform.os or .arch
+  bool equal = true;  // `==`; false: `!=`
+  std::string value;
+
+  friend bool operator==(const ConstraintSpec&, const ConstraintSpec&) = default;
+};
+
 struct ServiceSpec {
   std::string name;
   std::string context;    // serialized drover.v1.ServiceContext, for agents
@@ -200,6 +209,10 @@ struct ServiceSpec {
   bool stop_first = false;              // update order; pinned and singletons always
   bool warm_stop = true;                // stop signal may be sent to busy replicas (R5.2)
   bool bin_pack = false;                // placement score; false: spread
+  bool global = false;                  // one on every node that may take it; `replicas` counts for nothing
+  std::vector<ConstraintSpec> constraints = {};  // a node must meet all
+  std::vector<std::string> spread_over = {};  // labels of nodes, first one first; before spreading over nodes
+  uint32_t max_per_node = 0;                  // replicas that are not draining; 0: no limit
   Duration stop_grace = absl::Seconds(10);
   Duration replace_after = absl::Seconds(5);   // R2.3
   Duration drain_timeout = absl::Seconds(30);  // R5.3, forced stops only

@@ -196,6 +196,7 @@ struct View {
   ClusterId cluster;
   Epoch epoch;
   bool ready = false;  // /readyz
+  ClusterRecord whole;
   std::string not_ready_reason;
   std::map<std::string, std::shared_ptr<const StackView>> stacks;
   std::map<ServiceKey, std::shared_ptr<const ServiceView>> services;

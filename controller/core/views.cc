@@ -229,6 +229,7 @@ std::shared_ptr<const View> Views::Take(bool at_once) {
   view->wall = model_.wall;
   view->cluster = model_.cluster;
   view->epoch = model_.epoch;
+  view->whole = model_.whole;
   view->not_ready_reason = NotReady(model_);
   view->ready = view->not_ready_reason.empty();
   std::set<ServiceKey> services = std::exchange(model_.stale_services, {});

@@ -91,11 +91,14 @@ v1::StoredStack ToProto(const StackRecord& record);
 v1::StoredService ToProto(const ServiceRecord& record);
 v1::StoredReplica ToProto(const ReplicaRecord& record);
 v1::StoredNode ToProto(const NodeRecord& record);
+v1::NodeAvailability ToProto(NodeAvailability availability);
+v1::StoredCluster ToProto(const ClusterRecord& record);
 StackRecord ToCore(const v1::StoredStack& stored);
 ServiceRecord ToCore(const v1::StoredService& stored);
 // DataLoss for a state that no version wrote.
 absl::StatusOr<ReplicaRecord> ToCore(const v1::StoredReplica& stored);
 NodeRecord ToCore(const v1::StoredNode& stored);
+ClusterRecord ToCore(const v1::StoredCluster& stored);
 
 // ---- decisions and events, for the API and the history --------------------------------------------
 

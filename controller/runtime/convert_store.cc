@@ -95,6 +95,28 @@ v1::StoredNode ToProto(const NodeRecord& record) {
   for (const auto& [name, value] : record.labels) {
     (*out.mutable_labels())[name] = value;
   }
+  out.set_availability(ToProto(record.availability));
+  if (record.drain_deadline) {
+    *out.mutable_drain_deadline() = ToProto(*record.drain_deadline);
+  }
+  if (record.available_at) {
+    *out.mutable_available_at() = ToProto(*record.available_at);
+  }
+  out.set_availability_note(record.availability_note);
+  return out;
+}
+
+v1::NodeAvailability ToProto(NodeAvailability availability) {
+  return static_cast<v1::NodeAvailability>(static_cast<int>(availability) + 1);
+}
+
+v1::StoredCluster ToProto(const ClusterRecord& record) {
+  v1::StoredCluster out;
+  out.set_frozen(record.frozen);
+  if (record.frozen_until) {
+    *out.mutable_frozen_until() = ToProto(*record.frozen_until);
+  }
+  out.set_frozen_note(record.frozen_note);
   return out;
 }
 
@@ -171,6 +193,24 @@ NodeRecord ToCore(const v1::StoredNode& stored) {
   out.capacity = {MilliCpu(stored.capacity().cpu_milli()), Bytes(stored.capacity().memory_bytes())};
   out.labels.assign(stored.labels().begin(), stored.labels().end());
   std::sort(out.labels.begin(), out.labels.end());
+  out.availability = static_cast<NodeAvailability>(std::max(0, static_cast<int>(stored.availability()) - 1));
+  if (stored.has_drain_deadline()) {
+    out.drain_deadline = ToCore(stored.drain_deadline());
+  }
+  if (stored.has_available_at()) {
+    out.available_at = ToCore(stored.available_at());
+  }
+  out.availability_note = stored.availability_note();
+  return out;
+}
+
+ClusterRecord ToCore(const v1::StoredCluster& stored) {
+  ClusterRecord out;
+  out.frozen = stored.frozen();
+  if (stored.has_frozen_until()) {
+    out.frozen_until = ToCore(stored.frozen_until());
+  }
+  out.frozen_note = stored.frozen_note();
   return out;
 }
 

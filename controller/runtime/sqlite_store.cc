@@ -27,7 +27,7 @@ namespace drover::controller {
 namespace {
 
 constexpr uint64_t kSchemaVersion = 1;
-constexpr const char* kTables[] = {"stacks", "services", "replicas", "nodes"};
+constexpr const char* kTables[] = {"stacks", "services", "replicas", "nodes", "cluster"};
 
 absl::Status FromSqlite(const SQLite::Exception& e, const std::string& file) {
   const std::string what = absl::StrCat(file, ": ", e.what());
@@ -240,7 +240,13 @@ class SqliteStore::Impl {
     RETURN_IF_ERROR(LoadTable<v1::StoredStack>("stacks", state.stacks));
     RETURN_IF_ERROR(LoadTable<v1::StoredService>("services", state.services));
     RETURN_IF_ERROR(LoadTable<v1::StoredReplica>("replicas", state.replicas));
-    return LoadTable<v1::StoredNode>("nodes", state.nodes);
+    RETURN_IF_ERROR(LoadTable<v1::StoredNode>("nodes", state.nodes));
+    std::vector<ClusterRecord> whole;
+    RETURN_IF_ERROR(LoadTable<v1::StoredCluster>("cluster", whole));
+    if (!whole.empty()) {
+      state.whole = whole.front();
+    }
+    return absl::OkStatus();
   }
 
   absl::Status Unseal(v1::StackSpec& spec) const {
@@ -273,6 +279,10 @@ class SqliteStore::Impl {
 
   Row ToRow(const NodeRecord& record) const {
     return {"nodes", record.id.value(), ToProto(record).SerializeAsString()};
+  }
+
+  Row ToRow(const ClusterRecord& record) const {
+    return {"cluster", "cluster", ToProto(record).SerializeAsString()};
   }
 
   Row ToRow(const DeleteStack& change) const { return {"stacks", change.name, std::nullopt}; }

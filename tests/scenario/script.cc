@@ -110,6 +110,10 @@ std::string Script::PrintChange(const StoreChange& change) {
       return absl::StrCat("node ", NodeText(r.id), " revision ", r.revision);
     }
 
+    std::string operator()(const ClusterRecord& r) const {
+      return r.frozen ? absl::StrCat("cluster frozen: ", r.frozen_note) : "cluster not frozen";
+    }
+
     std::string operator()(const DeleteStack& d) const { return absl::StrCat("delete stack ", d.name); }
 
     std::string operator()(const DeleteService& d) const {

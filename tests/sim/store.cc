@@ -16,6 +16,8 @@ struct Applier {
 
   void operator()(const controller::NodeRecord& r) { store.nodes[r.id] = r; }
 
+  void operator()(const controller::ClusterRecord& r) { store.whole = r; }
+
   void operator()(const controller::DeleteStack& d) { store.stacks.erase(d.name); }
 
   void operator()(const controller::DeleteService& d) { store.services.erase(d.key); }
@@ -47,6 +49,7 @@ controller::StoredState Store::State() const {
   Copy(services, state.services);
   Copy(replicas, state.replicas);
   Copy(nodes, state.nodes);
+  state.whole = whole;
   return state;
 }
 

@@ -16,6 +16,7 @@ struct Store {
   std::map<ServiceKey, controller::ServiceRecord> services;
   std::map<ReplicaId, controller::ReplicaRecord> replicas;
   std::map<NodeId, controller::NodeRecord> nodes;
+  controller::ClusterRecord whole;
 
   void Apply(const std::vector<controller::StoreChange>& changes);
   controller::StoredState State() const;

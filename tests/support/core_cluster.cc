@@ -16,6 +16,8 @@ void FakeStore::Apply(const std::vector<StoreChange>& changes) {
 
     void operator()(const NodeRecord& r) { store->nodes_[r.id] = r; }
 
+    void operator()(const ClusterRecord& r) { store->state_.whole = r; }
+
     void operator()(const DeleteStack& d) { store->stacks_.erase(d.name); }
 
     void operator()(const DeleteService& d) { store->services_.erase(d.key); }
