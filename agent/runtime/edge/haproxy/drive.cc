@@ -28,11 +28,12 @@ int64_t Load(const StatTable& stat, size_t row) {
 }
 
 absl::StatusOr<Reading> Read(RuntimeSession& session, const std::string& backend, const OldLoad& old) {
-  ASSIGN_OR_RETURN(const std::string state, session.Command(absl::StrCat("show servers state ", backend)));
-  ASSIGN_OR_RETURN(const std::string stat, session.Command(absl::StrCat("show stat ", backend, " 6 -1")));
+  ASSIGN_OR_RETURN(const std::vector<std::string> answers,
+                   session.Commands({absl::StrCat("show servers state ", backend),
+                                     absl::StrCat("show stat ", backend, " 6 -1")}));
   Reading reading;
-  ASSIGN_OR_RETURN(const std::vector<ServerRow> rows, ParseServersState(state));
-  ASSIGN_OR_RETURN(reading.stat, StatTable::Parse(stat));
+  ASSIGN_OR_RETURN(const std::vector<ServerRow> rows, ParseServersState(answers[0]));
+  ASSIGN_OR_RETURN(reading.stat, StatTable::Parse(answers[1]));
   for (const ServerRow& row : rows) {
     if (!IsSlotName(row.name)) {
       reading.foreign = true;
@@ -57,24 +58,48 @@ absl::StatusOr<Reading> Read(RuntimeSession& session, const std::string& backend
   return reading;
 }
 
+// Sends changes of which none depends on the answer to another, and notes the servers that refused.
+absl::Status RunTogether(RuntimeSession& session, const std::string& backend,
+                         const std::vector<SlotChange>& changes, std::set<std::string>& refused,
+                         std::string& fault) {
+  std::vector<std::string> commands;
+  for (const SlotChange& change : changes) {
+    commands.push_back(CommandFor(backend, change));
+  }
+  ASSIGN_OR_RETURN(const std::vector<std::string> answers, session.Commands(commands));
+  for (size_t i = 0; i < changes.size(); ++i) {
+    const bool address = changes[i].kind == SlotChange::Kind::kAddress;
+    if (!(address ? AddressWasSet(answers[i]) : answers[i].empty())) {
+      refused.insert(changes[i].server);
+      fault = absl::StrCat("\"", commands[i], "\" was answered \"", answers[i].substr(0, 200), "\"");
+    }
+  }
+  return absl::OkStatus();
+}
+
 // Runs the changes. A slot whose address was not taken over must not be made ready. Returns what went
 // wrong, empty when all answers were the expected ones.
 absl::StatusOr<std::string> Run(RuntimeSession& session, const std::string& backend,
                                 const std::vector<SlotChange>& changes) {
   std::string fault;
   std::set<std::string> refused;
+  std::set<std::string> moving;  // servers whose address is in `together`
+  std::vector<SlotChange> together;
   for (const SlotChange& change : changes) {
+    if (moving.count(change.server) > 0) {
+      RETURN_IF_ERROR(RunTogether(session, backend, together, refused, fault));
+      moving.clear();
+      together.clear();
+    }
     if (refused.count(change.server) > 0) {
       continue;
     }
-    const std::string command = CommandFor(backend, change);
-    ASSIGN_OR_RETURN(const std::string answer, session.Command(command));
-    const bool done = change.kind == SlotChange::Kind::kAddress ? AddressWasSet(answer) : answer.empty();
-    if (!done) {
-      refused.insert(change.server);
-      fault = absl::StrCat("\"", command, "\" was answered \"", answer.substr(0, 200), "\"");
+    if (change.kind == SlotChange::Kind::kAddress) {
+      moving.insert(change.server);
     }
+    together.push_back(change);
   }
+  RETURN_IF_ERROR(RunTogether(session, backend, together, refused, fault));
   return fault;
 }
 

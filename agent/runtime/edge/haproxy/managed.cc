@@ -269,6 +269,13 @@ std::vector<WorkerCommand> ManagedHaproxy::Workers(RuntimeSession& session, cons
   return workers;
 }
 
+size_t ManagedHaproxy::FirstOf(const std::vector<RenderedSet>& sets) {
+  const std::string backend = std::exchange(resume_at_, "");
+  const auto found =
+      std::find_if(sets.begin(), sets.end(), [&](const RenderedSet& set) { return set.backend == backend; });
+  return found == sets.end() ? 0 : static_cast<size_t>(found - sets.begin());
+}
+
 EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& sets, Instant now) {
   EdgeState state;
   state.reloads = reloads_;
@@ -293,7 +300,9 @@ EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& s
   const absl::Status kept = options_.keeper.empty() ? absl::OkStatus() : process_.EnsureKept(options_.keeper);
 
   const OldLoad old = ReadOld(round);
-  for (const RenderedSet& set : round.sets) {
+  const size_t first = FirstOf(round.sets);
+  for (size_t i = 0; i < round.sets.size(); ++i) {
+    const RenderedSet& set = round.sets[(first + i) % round.sets.size()];
     if (!set.set->attach.empty()) {
       state.sets.push_back(UnreadSet(*set.set, set.error, now));
       continue;
@@ -303,7 +312,8 @@ EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& s
       state.sets.push_back(UnreadSet(*set.set, driven.status().message(), now));
       if (!absl::IsNotFound(driven.status()) && !absl::IsInvalidArgument(driven.status())) {
         state.error = std::string(driven.status().message());
-        return state;  // the session is broken
+        resume_at_ = set.backend;
+        return state;  // the session is broken, or its time is over
       }
       continue;
     }

@@ -58,6 +58,8 @@ class ManagedHaproxy {
   bool KeepFileCurrent(const Round& round);
   // What workers of before a reload still have, where there may be some.
   OldLoad ReadOld(const Round& round);
+  // Where a round begins: at the set that the one before had no time for.
+  size_t FirstOf(const std::vector<RenderedSet>& sets);
   // Of the process as it is, and of those that a reload left. Not longer than `session`.
   std::vector<WorkerCommand> Workers(RuntimeSession& session, const OldLoad& old, Deadline deadline) const;
 
@@ -68,7 +70,8 @@ class ManagedHaproxy {
   ListenerCheck listeners_;
   DrainLimits drain_limits_;
   std::optional<InForce> in_force_;
-  std::string written_;  // the file as it is
+  std::string resume_at_;  // backend; empty: the round before came to its end
+  std::string written_;    // the file as it is
   std::optional<Instant> written_at_;
   std::optional<Instant> reload_tried_at_;
   std::string reload_fault_;             // why the last try is not in force; empty: it is

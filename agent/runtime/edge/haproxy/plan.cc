@@ -118,6 +118,10 @@ SlotPlan PlanSlots(const std::vector<EdgeBackend>& wanted, bool weighted, const 
     }
   }
 
+  // Addresses first: whoever runs the changes waits for the answers to them once.
+  const auto is_address = [](const SlotChange& change) { return change.kind == Kind::kAddress; };
+  std::stable_partition(enter.begin(), enter.end(), is_address);
+  std::stable_partition(late.begin(), late.end(), is_address);
   SlotPlan plan;
   plan.changes = std::move(enter);
   plan.changes.insert(plan.changes.end(), leave.begin(), leave.end());

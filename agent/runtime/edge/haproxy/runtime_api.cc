@@ -28,6 +28,9 @@ absl::Status SocketError(int error, absl::string_view what) {
   return absl::InternalError(absl::StrCat(what, ": ", std::strerror(error)));
 }
 
+// Their answers fit into the socket's buffer while nobody reads them.
+constexpr size_t kCommandsAtOnce = 100;
+
 // The first line of an answer that is not what was expected, for error texts.
 std::string FirstLine(absl::string_view answer) {
   const std::vector<absl::string_view> lines = absl::StrSplit(answer, '\n', absl::SkipWhitespace());
@@ -94,12 +97,16 @@ RuntimeSession::RuntimeSession(int fd, std::string prompt, Deadline deadline)
     : fd_(fd), prompt_(std::move(prompt)), deadline_(deadline) {}
 
 RuntimeSession::RuntimeSession(RuntimeSession&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), prompt_(std::move(other.prompt_)), deadline_(other.deadline_) {}
+    : fd_(std::exchange(other.fd_, -1)),
+      prompt_(std::move(other.prompt_)),
+      deadline_(other.deadline_),
+      received_(std::move(other.received_)) {}
 
 RuntimeSession& RuntimeSession::operator=(RuntimeSession&& other) noexcept {
   std::swap(fd_, other.fd_);
   std::swap(prompt_, other.prompt_);
   std::swap(deadline_, other.deadline_);
+  std::swap(received_, other.received_);
   return *this;
 }
 
@@ -149,9 +156,30 @@ absl::Status RuntimeSession::WaitFor(short events) {
 }
 
 absl::StatusOr<std::string> RuntimeSession::Command(absl::string_view command) {
-  const std::string line = absl::StrCat(command, "\n");
-  for (size_t sent = 0; sent < line.size();) {
-    const ssize_t n = send(fd_, line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
+  RETURN_IF_ERROR(Send(absl::StrCat(command, "\n")));
+  return ReadAnswer();
+}
+
+absl::StatusOr<std::vector<std::string>> RuntimeSession::Commands(const std::vector<std::string>& commands) {
+  std::vector<std::string> answers;
+  while (answers.size() < commands.size()) {
+    const size_t end = std::min(commands.size(), answers.size() + kCommandsAtOnce);
+    std::string text;
+    for (size_t i = answers.size(); i < end; ++i) {
+      absl::StrAppend(&text, commands[i], "\n");
+    }
+    RETURN_IF_ERROR(Send(text));
+    while (answers.size() < end) {
+      ASSIGN_OR_RETURN(std::string answer, ReadAnswer());
+      answers.push_back(std::move(answer));
+    }
+  }
+  return answers;
+}
+
+absl::Status RuntimeSession::Send(absl::string_view text) {
+  for (size_t sent = 0; sent < text.size();) {
+    const ssize_t n = send(fd_, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
     if (n > 0) {
       sent += static_cast<size_t>(n);
     } else if (errno == EAGAIN) {
@@ -160,31 +188,49 @@ absl::StatusOr<std::string> RuntimeSession::Command(absl::string_view command) {
       return SocketError(errno, "write to HAProxy's socket");
     }
   }
-  return ReadAnswer();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> RuntimeSession::ReadAnswer() {
-  std::string answer;
-  char buffer[16384];
   // A "> " inside an answer is not at a line's start, except that of the prompt itself.
   const std::string end = absl::StrCat("\n", prompt_);
-  while (answer != prompt_ && !absl::EndsWith(answer, end)) {
+  size_t looked_at = 0;
+  size_t size = std::string::npos;
+  while (size == std::string::npos) {
+    if (absl::StartsWith(received_, prompt_)) {
+      size = 0;
+    } else if (const size_t found = received_.find(end, looked_at); found != std::string::npos) {
+      size = found + 1;
+    } else {
+      looked_at = received_.size() - std::min(received_.size(), end.size() - 1);
+      RETURN_IF_ERROR(Receive());
+    }
+  }
+  std::string answer = received_.substr(0, size);
+  received_.erase(0, size + prompt_.size());
+  while (absl::EndsWith(answer, "\n")) {
+    answer.pop_back();
+  }
+  return answer;
+}
+
+absl::Status RuntimeSession::Receive() {
+  char buffer[16384];
+  while (true) {
     const ssize_t n = recv(fd_, buffer, sizeof(buffer), 0);
     if (n > 0) {
-      answer.append(buffer, static_cast<size_t>(n));
-    } else if (n == 0) {
+      received_.append(buffer, static_cast<size_t>(n));
+      return absl::OkStatus();
+    }
+    if (n == 0) {
       return absl::InternalError("HAProxy closed its socket in the middle of an answer");
-    } else if (errno == EAGAIN) {
+    }
+    if (errno == EAGAIN) {
       RETURN_IF_ERROR(WaitFor(POLLIN));
     } else if (errno != EINTR) {
       return SocketError(errno, "read from HAProxy's socket");
     }
   }
-  answer.resize(answer.size() - prompt_.size());
-  while (absl::EndsWith(answer, "\n")) {
-    answer.pop_back();
-  }
-  return answer;
 }
 
 absl::StatusOr<ProcessInfo> ParseInfo(absl::string_view answer) {

@@ -33,14 +33,22 @@ class RuntimeSession {
   // Sends one command, returns its answer without the prompt and the empty line before it.
   absl::StatusOr<std::string> Command(absl::string_view command);
 
+  // The same for several, in their order, sent without waiting for each answer (a tenth of the time). Not
+  // on the master's socket. None of the answers may have a line that begins with the prompt.
+  absl::StatusOr<std::vector<std::string>> Commands(const std::vector<std::string>& commands);
+
  private:
   RuntimeSession(int fd, std::string prompt, Deadline deadline);
+  absl::Status Send(absl::string_view text);
   absl::StatusOr<std::string> ReadAnswer();
+  // Appends what has come to `received_`.
+  absl::Status Receive();
   absl::Status WaitFor(short events);
 
   int fd_ = -1;
   std::string prompt_;
   Deadline deadline_;
+  std::string received_;  // answers that were not taken yet
 };
 
 // `show info`, as far as it is used.
