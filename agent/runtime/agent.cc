@@ -315,6 +315,7 @@ class Agent::Impl {
       case v1::ControllerMessage::kEdgeCheck:
         requests_->CheckEdge(message.edge_check());
         break;
+      case v1::ControllerMessage::kCertificate:
       case v1::ControllerMessage::kHeartbeat:
       case v1::ControllerMessage::kWelcome:
       case v1::ControllerMessage::kRefuse:
