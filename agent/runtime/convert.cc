@@ -217,6 +217,10 @@ v1::EdgeReport EdgeToWire(const EdgeState& state, Instant now) {
       to.add_replica_id(server.replica.value());
       to.add_in_flight(static_cast<uint32_t>(std::max<int64_t>(0, server.in_flight)));
       to.add_up(server.up);
+      if (server.requests_total && server.errors_total) {
+        to.add_server_requests(*server.requests_total);
+        to.add_server_errors(*server.errors_total);
+      }
     }
     to.set_closed_total(set.closed_total);
     if (set.queued) {

@@ -134,6 +134,7 @@ struct ReplicaView {
   std::optional<ReplicaSample> sample;
   ReplicaDetail detail;
   bool current = true;  // of the newest spec
+  std::optional<EdgeServer> traffic = {};  // summed over load balancers; absent: none tells of it
 };
 
 // A consumer that a route of the service names, and what it confirmed since the controller's start.

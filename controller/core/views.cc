@@ -78,6 +78,34 @@ void AddPulls(const Service& service, ServiceView& view) {
   }
 }
 
+// What load balancers say of each replica.
+std::map<ReplicaId, EdgeServer> TrafficOf(const Model& model, const Service& service) {
+  std::map<ReplicaId, EdgeServer> traffic;
+  const auto add = [](std::optional<uint64_t>& sum, const std::optional<uint64_t>& more) {
+    if (more) {
+      sum = sum.value_or(0) + *more;
+    }
+  };
+  for (const NodeId& edge : model.edges) {
+    const Node& node = model.nodes.at(edge);
+    for (const BackendSet& set : service.sets) {
+      const auto status = node.edge_sets.find(set.handle);
+      if (!node.up() || status == node.edge_sets.end()) {
+        continue;
+      }
+      for (const EdgeServer& server : status->second.servers) {
+        EdgeServer& sum = traffic[server.replica];
+        sum.replica = server.replica;
+        sum.in_flight += server.in_flight;
+        sum.up = sum.up || server.up;
+        add(sum.requests_total, server.requests_total);
+        add(sum.errors_total, server.errors_total);
+      }
+    }
+  }
+  return traffic;
+}
+
 std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service& service) {
   auto view = std::make_shared<ServiceView>();
   view->key = service.key;
@@ -97,9 +125,13 @@ std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service
   std::sort(replicas.begin(), replicas.end(), [](const Replica* a, const Replica* b) {
     return std::pair(a->record.number, a->record.id) < std::pair(b->record.number, b->record.id);
   });
+  const std::map<ReplicaId, EdgeServer> traffic = TrafficOf(model, service);
   view->replicas.reserve(replicas.size());
   for (const Replica* replica : replicas) {
     view->replicas.push_back(MakeReplica(service, *replica));
+    if (const auto seen = traffic.find(replica->record.id); seen != traffic.end()) {
+      view->replicas.back().traffic = seen->second;
+    }
   }
   if (service.spec) {
     AddPulls(service, *view);
