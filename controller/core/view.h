@@ -133,7 +133,7 @@ struct ReplicaView {
   std::string message;
   std::optional<ReplicaSample> sample;
   ReplicaDetail detail;
-  bool current = true;  // of the newest spec
+  bool current = true;                     // of the newest spec
   std::optional<EdgeServer> traffic = {};  // summed over load balancers; absent: none tells of it
 };
 

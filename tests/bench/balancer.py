@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Nothing is lost while replicas come and go behind the load balancer.
 
-  tests/bench/balancer.py [--replacements 1000] [--turns 50] [--rate 1000] [--behind haproxy ...] [-o json]
+  tests/bench/balancer.py [--replacements 1000] [--turns 50] [--rate 1100] [--behind haproxy ...] [-o json]
 
 Real containers behind the agent's own HAProxy, its own nginx, and an nginx in front of that HAProxy, under a mixed load over kept connections: short requests, requests
 that take 100 ms, uploads of 100 KB. The client is strict: anything but a whole 200 is a failure, and nothing is sent
@@ -127,7 +127,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replacements", type=int, default=1000)
     parser.add_argument("--turns", type=int, default=50)
-    parser.add_argument("--rate", type=float, default=1000, help="requests a second in all")
+    parser.add_argument("--rate", type=float, default=1100, help="requests a second in all")
     parser.add_argument("--behind", nargs="+", choices=BALANCERS, default=BALANCERS)
     parser.add_argument("-o", "--output", choices=["text", "json"], default="text")
     args = parser.parse_args()

@@ -23,7 +23,7 @@ struct OldLoad {
 
 struct SetRound {
   EdgeSetState state;
-  std::vector<ServerRow> rows;  // our servers as read last; empty: could not be read
+  std::vector<ServerRow> rows;       // our servers as read last; empty: could not be read
   std::vector<SlotCounters> counts;  // of the same
 };
 
