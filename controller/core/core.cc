@@ -1,5 +1,6 @@
 #include "controller/core/core.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -166,10 +167,16 @@ class Core::Impl {
     }
   }
 
+  bool IsToBeReplaced(const Replica& replica) {
+    const Service* service = model_.FindService(replica.record.service);
+    const bool global = service != nullptr && service->spec && service->spec->global;
+    return replica.state == ReplicaState::kLost && !replica.record.superseded && !global;
+  }
+
   // R2.5 is over when no replica waits to be replaced any more.
   void ReviewRecovery() {
     for (const auto& [id, replica] : model_.replicas) {
-      if (replica.state == ReplicaState::kLost && !replica.record.superseded) {
+      if (IsToBeReplaced(replica)) {
         model_.WakeAt({TimerKey::Kind::kMassHold, "", ""}, model_.now + kRecoveryCheck);
         return;
       }
@@ -185,7 +192,7 @@ class Core::Impl {
 
   void Decide() {
     for (int round = 0; round < kReviewRounds && model_.HasReviews(); ++round) {
-      for (const ServiceKey& key : model_.TakeReviews()) {
+      for (const ServiceKey& key : HighestPriorityFirst(model_.TakeReviews())) {
         if (Service* service = model_.FindService(key)) {
           ReviewService(model_, probes_, *service);
           if (service->retired && service->replicas.empty() && !service->stored) {
@@ -195,6 +202,19 @@ class Core::Impl {
         }
       }
     }
+  }
+
+  // Who may take room from others has its turn before them (R10.3).
+  std::vector<ServiceKey> HighestPriorityFirst(const std::set<ServiceKey>& keys) {
+    std::vector<ServiceKey> sorted(keys.begin(), keys.end());
+    const auto priority = [this](const ServiceKey& key) {
+      const Service* service = model_.FindService(key);
+      return service != nullptr && service->spec ? service->spec->priority : 0;
+    };
+    std::stable_sort(sorted.begin(), sorted.end(), [&priority](const ServiceKey& a, const ServiceKey& b) {
+      return priority(a) > priority(b);
+    });
+    return sorted;
   }
 
   // `down` is over when nothing of the stack is left but tombstones on nodes that are away.

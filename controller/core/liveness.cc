@@ -87,7 +87,7 @@ void SetStatus(Model& model, Node& node, NodeStatus status) {
   }
   ReviewQueues(model);
   if (status == NodeStatus::kUp) {
-    model.RoomChanged();
+    model.NodesChanged();
   }
 }
 
@@ -268,7 +268,7 @@ void Connect(Model& model, const NodeConnected& hello, std::vector<Order>& order
   model.ProbesChanged(hello.node);
   ReviewQueues(model);  // also when it was away too briefly to be suspect
   model.EdgesChanged();
-  model.RoomChanged();
+  model.NodesChanged();
   model.ShowNode(hello.node);
   ReviewSettled(model);
 }

@@ -128,6 +128,7 @@ void Model::Index(Replica& replica) {
   node.record.id = replica.record.node;
   node.replicas.insert(replica.record.id);
   node.by_handle[replica.record.handle] = &replica;
+  node.published += static_cast<int64_t>(replica.record.published.size());
 }
 
 Node* Model::FindNode(const NodeId& id) { return Find(nodes, id); }
@@ -291,6 +292,7 @@ void Model::Erase(ReplicaId id) {
     }
     node->replicas.erase(id);
     node->by_handle.erase(replica.record.handle);
+    node->published -= static_cast<int64_t>(replica.record.published.size());
     for (const ServiceKey& waiting : std::exchange(node->waiting_to_stop, {})) {
       ReviewService(waiting);
     }
@@ -323,6 +325,8 @@ void Model::MaybeForget(ServiceKey key) {
     services.erase(it);
     draining.erase(key);
     waiting_for_room.erase(key);
+    short_of_room.erase(key);
+    global.erase(key);
     ShowService(key);
   }
 }
@@ -353,6 +357,11 @@ void Model::ReviewStack(const std::string& stack) {
 void Model::RoomChanged() {
   review_.insert(waiting_for_room.begin(), waiting_for_room.end());
   waiting_for_room.clear();
+}
+
+void Model::NodesChanged() {
+  RoomChanged();
+  review_.insert(global.begin(), global.end());
 }
 
 void Model::ShowService(const ServiceKey& key, bool soft) {

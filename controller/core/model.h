@@ -143,6 +143,7 @@ struct Node {
   std::set<ReplicaId> replicas;
   std::map<uint32_t, Replica*> by_handle;
   Resources reserved;
+  int64_t published = 0;                 // host ports that its replicas hold, at most
   std::set<uint32_t> refused_ports;      // host ports that turned out to be somebody else's
   std::set<ServiceKey> waiting_to_stop;  // services held back by the mass removal cap
 
@@ -258,6 +259,9 @@ class Model {
   // Services with replicas that found no room look again.
   void RoomChanged();
 
+  // A node came, went or may take other things than before: so do those that have one on every node.
+  void NodesChanged();
+
   void AssignmentChanged(const NodeId& node) { assign_.insert(node); }
 
   void ProbesChanged(const NodeId& node) { probes_.insert(node); }
@@ -297,6 +301,8 @@ class Model {
 
   // Services that wait for room, and those with draining replicas (a superset, pruned by readers).
   std::set<ServiceKey> waiting_for_room;
+  std::set<ServiceKey> short_of_room;  // had replicas without room when they were last reviewed
+  std::set<ServiceKey> global;         // have one replica on every node
   std::set<ServiceKey> draining;
   std::map<std::string, std::set<ServiceKey>> gated;  // by stack: wait for another service (R7.3)
   std::set<NodeId> edges;                             // nodes with a balancer, silent ones included (R6.3)

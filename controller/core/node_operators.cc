@@ -37,7 +37,7 @@ Reply Answer(Model& model, const ChangeNode& request) {
   node->record.availability_note = cordon ? NoteOf(request.who, request.message) : "";
   model.TouchRecord(*node);
   model.ShowNode(request.node);
-  model.RoomChanged();
+  model.NodesChanged();
   reply.message =
       absl::StrCat(model.NodeName(request.node), cordon ? " takes no new replicas" : " takes replicas again");
   TellOperator(model, cordon ? "NodeCordoned" : "NodeUncordoned", reply.message, request.who, request.message,

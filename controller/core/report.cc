@@ -349,7 +349,7 @@ void FoldReport(Model& model, Probes& probes, const NodeReport& report) {
   if (report.capacity && *report.capacity != node->record.capacity) {
     node->record.capacity = *report.capacity;
     model.TouchRecord(*node);
-    model.RoomChanged();
+    model.NodesChanged();
   }
   FoldReplicas(model, *node, report, excess);
   FoldRemoved(model, report);

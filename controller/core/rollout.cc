@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "controller/core/liveness.h"
+#include "controller/core/node_rules.h"
 
 namespace drover::controller {
 namespace {
@@ -110,13 +111,16 @@ Census Count(const Model& model, const Service& service) {
   for (const ReplicaId id : service.replicas) {
     const Replica& replica = model.replicas.at(id);
     const ReplicaState state = replica.state;
-    const bool waits = state == ReplicaState::kLost && !replica.record.superseded;
+    // What a global service has on a lost node is wanted nowhere else.
+    const bool elsewhere = !service.spec || !service.spec->global ||
+                           model.nodes.at(replica.record.node).status != NodeStatus::kLost;
+    const bool waits = state == ReplicaState::kLost && !replica.record.superseded && elsewhere;
     // What ended by itself in a service that is no task has had its turn and keeps its place.
     const bool ended = state == ReplicaState::kCompleted && service.spec && !service.spec->task;
     if (IsActive(state) || waits || ended) {
       ++census.active;
       const bool ready = state == ReplicaState::kReady || ended;
-      if (Model::IsCurrent(service, replica)) {
+      if (IsAsWanted(model, service, replica)) {
         ++census.current;
         census.current_ready += ready ? 1 : 0;
       } else {

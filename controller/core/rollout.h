@@ -12,9 +12,9 @@ namespace drover::controller {
 // The replicas of one service, counted by what a plan needs to know.
 struct Census {
   int64_t active = 0;         // wanted and not on their way out, lost ones that wait included
-  int64_t current = 0;        // of `active`: of the newest spec
+  int64_t current = 0;        // of `active`: of the newest spec, where it may be
   int64_t current_ready = 0;  // of `current`: ready
-  int64_t old = 0;            // of `active`: of another spec
+  int64_t old = 0;            // of `active`: of another spec, or where it may not be any more
   int64_t leaving = 0;        // draining or stopping on nodes that are not lost
   int64_t away = 0;           // on their way out, on lost nodes, and may still run
   int64_t failed = 0;

@@ -267,6 +267,9 @@ std::string Script::OfAgent(const Words& words) {
         agent.capacity.cpu = MilliCpu(Number(value));
       } else if (key == "edge") {
         agent.edge = true;
+      } else if (key == "label") {
+        const Words label = absl::StrSplit(value, '/');
+        agent.labels.emplace_back(label.at(0), label.at(1));
       } else if (key == "auto") {
         agent.auto_start = true;
       } else if (key == "epoch") {
