@@ -17,6 +17,8 @@ namespace {
 // turn when these have given.
 constexpr size_t kNodesWeighed = 64;
 constexpr size_t kHoldersNamed = 4;
+// Of a service: `max` may not be more.
+constexpr int64_t kMostReplicas = 100'000;
 
 struct Victim {
   ReplicaId id;
@@ -126,7 +128,7 @@ class Taking {
       return 1;
     }
     if (spec.max_per_node == 0) {
-      return std::numeric_limits<int64_t>::max();
+      return kMostReplicas;
     }
     const auto here = std::count_if(node.replicas.begin(), node.replicas.end(), [this](ReplicaId id) {
       const Replica& replica = model_.replicas.at(id);
