@@ -12,6 +12,7 @@ namespace drover::controller {
 namespace {
 
 constexpr size_t kReasonsShown = 8;
+constexpr int64_t kRefusal = 1'000'000;  // outweighs failed replicas: it will be refused again (R10.4)
 
 bool HostPortTaken(const Model& model, const Node& node, const ServiceSpec& spec, uint32_t* which) {
   if (spec.host_ports.empty()) {
@@ -118,6 +119,9 @@ Placer::Placer(const Model& model, const Service& service)
     }
   }
   for (const auto& [id, node] : model.nodes) {
+    if (node.refused_specs.contains(service.spec->spec_hash)) {
+      failed_[id] += kRefusal;
+    }
     Rank(node);
   }
 }

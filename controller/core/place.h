@@ -22,7 +22,8 @@ struct Placement {
 
 // Ranks the nodes once for replicas of the newest spec that are placed one after the other, so that a
 // thousand of them cost little more than one. Hard: up, pinned data (R7.1), host ports, routed port
-// range, room by reservation (R3.5). Soft, in this order: no failed replica of the service, image
+// range, room by reservation (R3.5). Soft, in this order: not refused by the host's own policy (R10.4), no
+// failed replica of the service, image
 // present (R9.1), then spread (fewest of the service, most room) or bin-pack (least room). Equal nodes:
 // the smaller id. Nothing but the replicas that it places may change on the nodes while it lives.
 class Placer {
