@@ -198,6 +198,17 @@ void NoteOrphan(Model& model, Node& node, const FoundReplica& found) {
   }
 }
 
+// R10.4: an agent that connects anew may have another policy.
+void ForgetRefusals(Model& model, Node& node) {
+  const std::map<std::string, Instant> refused = std::exchange(node.refused_specs, {});
+  for (auto& [key, service] : model.services) {
+    if (!refused.empty() && service.spec && refused.contains(service.spec->spec_hash)) {
+      service.failures = 0;
+      model.ReviewService(key);
+    }
+  }
+}
+
 }  // namespace
 
 void SetOrphans(Model& model, Node& node, const std::vector<FoundReplica>& found) {
@@ -263,6 +274,7 @@ void Connect(Model& model, const NodeConnected& hello, std::vector<Order>& order
   NoteDelay(node, hello.now, hello.sent);
   Hear(model, node, hello.now);
   SetOrphans(model, node, hello.found);
+  ForgetRefusals(model, node);
   orders.push_back({hello.node, hello.stream, Welcome{model.cluster, model.epoch, model.settled}});
   model.AssignmentChanged(hello.node);
   model.ProbesChanged(hello.node);

@@ -143,8 +143,11 @@ struct Node {
   std::set<ReplicaId> replicas;
   std::map<uint32_t, Replica*> by_handle;
   Resources reserved;
-  int64_t published = 0;                 // host ports that its replicas hold, at most
-  std::set<uint32_t> refused_ports;      // host ports that turned out to be somebody else's
+  int64_t published = 0;             // host ports that its replicas hold, at most
+  std::set<uint32_t> refused_ports;  // host ports that turned out to be somebody else's
+  // Specs that the host's own policy refused (R10.4), by hash: when it was first known. Forgotten when the
+  // agent connects anew, since its policy may be another one then.
+  std::map<std::string, Instant> refused_specs;
   std::set<ServiceKey> waiting_to_stop;  // services held back by the mass removal cap
 
   // What was last sent on this stream.

@@ -12,6 +12,7 @@ namespace {
 // Pressure counts in steps, so that its noise does not reorder the nodes.
 constexpr int64_t kPressureStep = 25;
 constexpr int64_t kMostPressure = 75;
+constexpr int64_t kRefusal = 1'000'000;  // outweighs failed replicas: it will be refused again (R10.4)
 
 // How full a node is, in thousandths, by its scarcer resource.
 int64_t Fullness(const Node& node) {
@@ -75,6 +76,9 @@ Placer::Placer(const Model& model, const Service& service)
     }
   }
   for (const auto& [id, node] : model.nodes) {
+    if (node.refused_specs.contains(service.spec->spec_hash)) {
+      failed_[id] += kRefusal;
+    }
     Rank(node);
   }
 }

@@ -26,11 +26,11 @@ struct Placement {
 inline constexpr double kMemoryPressure = 40;
 
 // Ranks the nodes once for replicas of the newest spec that are placed one after the other, so that a
-// thousand of them cost little more than one. Soft, in this order: no memory pressure, no failed replica of
-// the service, image present (R9.1), fewest of the service in the node's part of each label that it is
-// spread over, then spread (none of the service, most room) or bin-pack (least room). Where tasks wait for
-// CPU or disk, room counts for less. Equal nodes: the smaller id. Nothing but the replicas that it places
-// may change on the nodes while it lives.
+// thousand of them cost little more than one. Soft, in this order: no memory pressure, not refused by
+// the host's own policy (R10.4), no failed replica of the service, image present (R9.1), fewest of the
+// service in the node's part of each label that it is spread over, then spread (none of the service,
+// most room) or bin-pack (least room). Where tasks wait for CPU or disk, room counts for less. Equal
+// nodes: the smaller id. Nothing but the replicas that it places may change on the nodes while it lives.
 class Placer {
  public:
   Placer(const Model& model, const Service& service);

@@ -407,7 +407,7 @@ bool MayRetryTask(Model& model, Service& service) {
     const Replica& replica = model.replicas.at(id);
     const std::string& reason = replica.detail.reason;
     if (replica.state == ReplicaState::kFailed && reason != "ImagePullFailed" && reason != "PortInUse" &&
-        reason != "NameConflict") {
+        reason != "NameConflict" && reason != "PolicyRefused") {
       return false;
     }
   }

@@ -41,7 +41,17 @@ std::optional<ReplicaState> Meaning(ReplicaState reported) {
   return std::nullopt;
 }
 
-void NoteFailure(Model& model, Service& service, Node& node, const Replica& replica) {
+// R10.4: the host said no. True where that was not known when the replica was placed: another host is
+// asked at once then, and nothing counts against the service.
+bool IsNewRefusal(const Model& model, Node& node, const Replica& replica) {
+  if (replica.detail.reason != "PolicyRefused") {
+    return false;
+  }
+  const auto [known, first] = node.refused_specs.emplace(replica.record.spec_hash, model.now);
+  return first || (replica.assigned_since && *replica.assigned_since < known->second);
+}
+
+void BackOff(Model& model, Service& service, Node& node, const Replica& replica) {
   ++service.failures;
   const bool port = replica.detail.reason == "PortInUse";
   const bool name = replica.detail.reason == "NameConflict";
@@ -60,6 +70,14 @@ void NoteFailure(Model& model, Service& service, Node& node, const Replica& repl
   }
   service.retry_at = model.now + wait;
   model.WakeService(service.key, service.retry_at);
+}
+
+void NoteFailure(Model& model, Service& service, Node& node, const Replica& replica) {
+  if (IsNewRefusal(model, node, replica)) {
+    model.ReviewService(service.key);
+  } else {
+    BackOff(model, service, node, replica);
+  }
   model.TellReplica(replica, "ReplicaFailed",
                     absl::StrCat(Model::ContainerName(replica), " failed: ", replica.detail.reason,
                                  replica.detail.message.empty() ? "" : ": ", replica.detail.message),
