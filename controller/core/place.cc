@@ -6,6 +6,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "common/check.h"
+#include "controller/core/availability.h"
 #include "controller/core/ports.h"
 
 namespace drover::controller {
@@ -83,6 +84,9 @@ std::string WhyNot(const Model& model, const Service& service, const Node& node)
     return "does not hold its data";
   }
   if (std::string reason = LivenessReason(node); !reason.empty()) {
+    return reason;
+  }
+  if (std::string reason = AvailabilityReason(service, node); !reason.empty()) {
     return reason;
   }
   if (uint32_t port = 0; HostPortTaken(model, node, spec, &port)) {
