@@ -34,6 +34,7 @@ RunReplica RunFromWire(const v1::RunReplica& wire) {
   }
   run.quiet = wire.phase() == v1::QUIET;
   run.image_id = wire.image_id();
+  run.hands_off = wire.hands_off();
   return run;
 }
 
@@ -145,6 +146,7 @@ v1::HeldState HeldToProto(const HeldAssignment& held) {
     }
     wire.set_phase(run.quiet ? v1::QUIET : v1::RUN);
     wire.set_image_id(run.image_id);
+    wire.set_hands_off(run.hands_off);
   }
   for (const RemoveReplica& remove : held.remove) {
     v1::RemoveReplica& wire = *assignment.add_remove();

@@ -5,10 +5,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "controller/core/assign.h"
+#include "controller/core/availability.h"
 #include "controller/core/backends.h"
 #include "controller/core/drain.h"
 #include "controller/core/foresee.h"
+#include "controller/core/freeze.h"
 #include "controller/core/liveness.h"
+#include "controller/core/lost.h"
 #include "controller/core/model.h"
 #include "controller/core/operators.h"
 #include "controller/core/plan.h"
@@ -36,6 +39,9 @@ class Core::Impl {
     }
     ReviewSettled(model_);
     ReviewFreeze(model_);
+    for (auto& [id, node] : model_.nodes) {
+      ReviewAvailability(model_, node);
+    }
   }
 
   void Step(const Event& event) {
@@ -95,7 +101,14 @@ class Core::Impl {
 
   void Handle(const ResumeService& request) { Operate(request); }
 
-  void Handle(const ChangeNode& request) { Operate(request); }
+  void Handle(const ChangeNode& request) {
+    const Node* node = model_.FindNode(request.node);
+    const std::optional<StreamId> stream = node == nullptr ? std::nullopt : node->stream;
+    Operate(request);
+    if (stream && model_.FindNode(request.node) == nullptr) {
+      orders_.push_back({request.node, *stream, Refuse{Refuse::Code::kRemoved, replies_.back().message}});
+    }
+  }
 
   void Handle(const FreezeCluster& request) { Operate(request); }
 
@@ -161,22 +174,21 @@ class Core::Impl {
         case TimerKey::Kind::kFreeze:
           ReviewFreeze(model_);
           break;
+        case TimerKey::Kind::kAvailability:
+          if (Node* node = model_.FindNode(NodeId(key.first))) {
+            ReviewAvailability(model_, *node);
+          }
+          break;
         case TimerKey::Kind::kView:
           break;
       }
     }
   }
 
-  bool IsToBeReplaced(const Replica& replica) {
-    const Service* service = model_.FindService(replica.record.service);
-    const bool global = service != nullptr && service->spec && service->spec->global;
-    return replica.state == ReplicaState::kLost && !replica.record.superseded && !global;
-  }
-
   // R2.5 is over when no replica waits to be replaced any more.
   void ReviewRecovery() {
     for (const auto& [id, replica] : model_.replicas) {
-      if (IsToBeReplaced(replica)) {
+      if (WaitsToBeReplaced(model_, replica)) {
         model_.WakeAt({TimerKey::Kind::kMassHold, "", ""}, model_.now + kRecoveryCheck);
         return;
       }

@@ -63,6 +63,10 @@ void Model::Load(const StoredState& stored) {
     if (record.edge) {
       edges.insert(record.id);
     }
+    if (record.availability == NodeAvailability::kDraining ||
+        record.availability == NodeAvailability::kMaintenance) {
+      emptying.insert(record.id);
+    }
     ShowNode(record.id);
   }
   for (const ServiceRecord& record : stored.services) {
@@ -265,6 +269,7 @@ void Model::SetState(Replica& replica, ReplicaState to) {
     }
     AssignmentChanged(node->record.id);
     ShowNode(node->record.id, /*soft=*/true);
+    LeftNode(*node);
   }
   const ServiceKey& key = replica.record.service;
   BackendsChanged(key);
@@ -298,6 +303,7 @@ void Model::Erase(ReplicaId id) {
     }
     AssignmentChanged(node->record.id);
     ShowNode(node->record.id);
+    LeftNode(*node);
   }
   Service& service = services.at(key);
   service.replicas.erase(id);
@@ -311,6 +317,12 @@ void Model::Erase(ReplicaId id) {
   BackendsChanged(key);
   ReviewService(key);
   ShowService(key);
+}
+
+void Model::LeftNode(const Node& node) {
+  if (!node.empty_told) {
+    WakeAt({TimerKey::Kind::kAvailability, node.record.id.value(), ""}, now);
+  }
 }
 
 void Model::MaybeForget(ServiceKey key) {

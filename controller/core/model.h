@@ -100,6 +100,11 @@ struct Service {
   uint32_t failures = 0;             // in a row
   Instant retry_at;                  // no new replica before, after failures
   std::set<uint32_t> taken_numbers;  // names that somebody else holds
+  uint32_t unhealthy = 0;            // replaced in a row soon after they had got ready (R2.6)
+  Instant unhealthy_retry_at;        // none is replaced for that before
+  bool shared_cause = false;         // told as SharedCauseSuspected
+  // Room that a node keeps for the next replica, because one was stopped elsewhere for it (kept_room.h).
+  std::optional<std::pair<NodeId, Resources>> kept_room;
 
   std::vector<std::string> blocked;
   bool shown_soft = false;  // already among those whose samples changed
@@ -129,6 +134,7 @@ struct Node {
   bool heard = false;      // since the core's start
   Instant suspect_since;
   Instant lost_since;
+  bool empty_told = true;  // that all that can leave a draining node has left it
 
   // R2.2: smallest (receive − send), of the running and of the last five minutes.
   std::array<std::optional<Duration>, 2> smallest_delay;
@@ -177,7 +183,7 @@ struct Stack {
 
 // A timer names what to look at again; several for one thing collapse into the earliest.
 struct TimerKey {
-  enum class Kind { kNode, kService, kQueue, kSettle, kMassHold, kFreeze, kView };
+  enum class Kind { kNode, kService, kQueue, kSettle, kMassHold, kFreeze, kAvailability, kView };
 
   Kind kind = Kind::kView;
   std::string first;   // node, or stack
@@ -309,6 +315,7 @@ class Model {
   std::set<ServiceKey> draining;
   std::map<std::string, std::set<ServiceKey>> gated;  // by stack: wait for another service (R7.3)
   std::set<NodeId> edges;                             // nodes with a balancer, silent ones included (R6.3)
+  std::set<NodeId> emptying;                          // nodes that drain or are in maintenance
   std::map<uint32_t, ServiceKey> set_owners;          // by BackendSet::handle
 
   // ---- timers ----
@@ -363,6 +370,8 @@ class Model {
   void Load(const StoredState& stored);
   void Index(Replica& replica);
   void NoteStartup(Replica& replica);
+  // Something on the node changed: it may be empty now, which somebody waits for.
+  void LeftNode(const Node& node);
 
   Prng prng_;
   uint32_t event_count_ = 0;

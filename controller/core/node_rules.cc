@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "common/node_attribute.h"
+#include "controller/core/availability.h"
 #include "controller/core/ports.h"
 
 namespace drover::controller {
@@ -30,26 +31,6 @@ std::string LivenessReason(const Node& node) {
       return "lost";
     case NodeStatus::kNeverSeen:
       return "not seen since the controller started";
-  }
-  return "";
-}
-
-// The data of a pinned service is nowhere else: it starts again also where nothing new may come, but for
-// maintenance.
-bool BelongsThere(const Service& service, const Node& node) {
-  return service.spec->pinned() && service.record.data_node == node.record.id;
-}
-
-std::string AvailabilityReason(const Service& service, const Node& node) {
-  switch (node.record.availability) {
-    case NodeAvailability::kActive:
-      return "";
-    case NodeAvailability::kCordoned:
-      return BelongsThere(service, node) ? "" : "cordoned";
-    case NodeAvailability::kDraining:
-      return BelongsThere(service, node) ? "" : "draining";
-    case NodeAvailability::kMaintenance:
-      return "in maintenance";
   }
   return "";
 }
@@ -263,10 +244,6 @@ bool IsMisplaced(const Model& model, const Service& service, const Replica& repl
            other.record.number < replica.record.number;
   });
   return before >= static_cast<int64_t>(spec.max_per_node);
-}
-
-bool IsAsWanted(const Model& model, const Service& service, const Replica& replica) {
-  return Model::IsCurrent(service, replica) && !IsMisplaced(model, service, replica);
 }
 
 Resources LeavingRoom(const Model& model, const Node& node) {

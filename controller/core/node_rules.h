@@ -65,9 +65,6 @@ const ConstraintSpec* Unmet(const ServiceSpec& spec, const Node& node);
 // is replaced as one of a former spec is. Never of those whose data is there (R7.1), nor of tasks.
 bool IsMisplaced(const Model& model, const Service& service, const Replica& replica);
 
-// Of the newest spec, and where it may be.
-bool IsAsWanted(const Model& model, const Service& service, const Replica& replica);
-
 // What leaves the node by itself: the reservations of draining and stopping replicas.
 Resources LeavingRoom(const Model& model, const Node& node);
 

@@ -5,6 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "controller/core/assign.h"
+#include "controller/core/freeze.h"
 #include "controller/core/place.h"
 #include "controller/core/scale.h"
 
@@ -323,7 +325,8 @@ Reply Answer(Model& model, const ApplyStack& request) {
   }
   Take(model, request);
   reply.revision = model.stacks.at(request.spec.name).record.revision;
-  reply.message = absl::StrCat("stack ", request.spec.name, " is at revision ", reply.revision);
+  reply.message = absl::StrCat("stack ", request.spec.name, " is at revision ", reply.revision,
+                               model.frozen() ? absl::StrCat("; ", FrozenText(model)) : "");
   TellOperator(model, "StackApplied",
                absl::StrCat("stack ", request.spec.name, " revision ", reply.revision, " applied"),
                request.who, request.message, {request.spec.name, ""});
@@ -408,6 +411,7 @@ Reply Answer(Model& model, const PauseService& request) {
   service->input_changed = true;
   model.TouchRecord(*service);
   model.ReviewService(service->key);
+  HandsOffChanged(model, *service);
   reply.message = absl::StrCat(
       ToString(service->key), request.down_only ? " is not scaled down" : " is not scaled",
       request.duration ? absl::StrCat(" for ", absl::FormatDuration(*request.duration)) : " until resumed");
@@ -428,6 +432,7 @@ Reply Answer(Model& model, const ResumeService& request) {
   service->input_changed = true;
   model.TouchRecord(*service);
   model.ReviewService(service->key);
+  HandsOffChanged(model, *service);
   reply.message = absl::StrCat(ToString(service->key), " is scaled by its signals");
   TellOperator(model, "ServiceResumed", reply.message, request.who, request.message, service->key);
   return reply;

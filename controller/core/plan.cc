@@ -6,9 +6,14 @@
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
 #include "controller/core/autoscale/conditions.h"
+#include "controller/core/availability.h"
 #include "controller/core/drain.h"
+#include "controller/core/freeze.h"
 #include "controller/core/global.h"
+#include "controller/core/health.h"
+#include "controller/core/kept_room.h"
 #include "controller/core/liveness.h"
+#include "controller/core/lost.h"
 #include "controller/core/place.h"
 #include "controller/core/rollout.h"
 #include "controller/core/room.h"
@@ -42,67 +47,8 @@ StopOrder OrderFor(const Model& model, const Service& service) {
   return order;
 }
 
-// R3.2: what was replaced while its node was away is told to stop as soon as the node is back.
-void StopReturned(Model& model, Service& service) {
-  if (service.in(ReplicaState::kLost) == 0) {
-    return;
-  }
-  for (const ReplicaId id : Ids(service)) {
-    const Replica& replica = model.replicas.at(id);
-    if (replica.state == ReplicaState::kLost && replica.record.superseded &&
-        model.nodes.at(replica.record.node).up()) {
-      BeginStop(model, id,
-                {.reason = replica.record.reason.empty() ? "Superseded" : replica.record.reason,
-                 .forced = true,
-                 .operator_change = replica.record.operator_change,
-                 .remove_volumes = replica.record.remove_volumes});
-    }
-  }
-}
-
-void ReplaceLost(Model& model, Service& service) {
-  if (service.in(ReplicaState::kLost) == 0) {
-    return;
-  }
-  for (const ReplicaId id : Ids(service)) {
-    Replica& replica = model.replicas.at(id);
-    if (replica.state != ReplicaState::kLost || replica.record.superseded) {
-      continue;
-    }
-    std::string why;
-    const std::optional<Instant> at = ReplaceAt(model, service, replica, &why);
-    if (!at || model.now < *at) {
-      service.blocked.push_back(why);
-      if (at) {
-        model.WakeService(service.key, *at);
-      }
-      continue;
-    }
-    const Census census = Count(model, service);
-    int64_t lost = 0;
-    for (const ReplicaId other : service.replicas) {
-      const Replica& candidate = model.replicas.at(other);
-      lost += candidate.state == ReplicaState::kLost && !candidate.record.superseded ? 1 : 0;
-    }
-    if (census.active <= service.record.desired && !AdmitReplacement(model, service, census.active - lost)) {
-      service.blocked.push_back(
-          absl::StrCat("MassLossHold: ", Model::ContainerName(replica),
-                       " is not replaced yet, because many nodes fell silent together"));
-      continue;
-    }
-    replica.record.superseded = true;
-    replica.record.reason = "Superseded";
-    model.TouchRecord(replica);
-    service.input_changed = true;
-    model.ReviewService(service.key);
-    model.ShowService(service.key);
-    model.TellReplica(replica, "ReplicaReplaced",
-                      absl::StrCat(Model::ContainerName(replica), " on ", model.NodeName(replica.record.node),
-                                   " is replaced and will be stopped when the node is back"));
-  }
-}
-
 void StopAll(Model& model, Service& service) {
+  GiveRoomBack(model, service);
   const StopOrder order = OrderFor(model, service);
   for (const ReplicaId id : Ids(service)) {
     BeginStop(model, id, order);
@@ -182,6 +128,7 @@ Unplaced PlacePending(Model& model, Service& service, std::vector<Choice>* choic
       break;
     }
     if (!placer) {
+      GiveRoomBack(model, service);
       placer.emplace(model, service);
     }
     Placement placement;
@@ -247,6 +194,25 @@ void ClearFailed(Model& model, Service& service) {
 
 enum class Stopped { kAny, kUnreadyOnly, kUncompleted, kOldOnly };
 
+// The order for one of those that are too many.
+StopOrder OrderFor(const StopOrder& order, const std::string& gives_way) {
+  StopOrder own = order;
+  if (!gives_way.empty()) {
+    own.reason = gives_way;
+    own.operator_change = gives_way != "Unhealthy";
+    own.forced = gives_way == "Unhealthy";
+  }
+  return own;
+}
+
+std::string TextOf(const std::string& gives_way) {
+  return gives_way == "Replaced"      ? ", former spec"
+         : gives_way == "NodeDrained" ? ", its node empties"
+         : gives_way == "Unhealthy"   ? ", unhealthy"
+         : gives_way == "Misplaced"   ? ", where it may not be"
+                                      : "";
+}
+
 void StopSome(Model& model, Service& service, int64_t count, Stopped which, const StopOrder& order,
               std::vector<Choice>* choices) {
   if (count == 0) {
@@ -257,12 +223,12 @@ void StopSome(Model& model, Service& service, int64_t count, Stopped which, cons
       break;
     }
     const Replica& replica = model.replicas.at(id);
-    if (which == Stopped::kUnreadyOnly &&
-        (replica.state == ReplicaState::kReady || !IsAsWanted(model, service, replica))) {
+    const std::string gives_way = GivesWay(model, service, replica);
+    if (which == Stopped::kUnreadyOnly && (replica.state == ReplicaState::kReady || !gives_way.empty())) {
       continue;
     }
     if (which == Stopped::kOldOnly &&
-        (replica.state == ReplicaState::kPending || IsAsWanted(model, service, replica))) {
+        (replica.state == ReplicaState::kPending || gives_way.empty() || gives_way == "NodeDrained")) {
       continue;
     }
     if (which == Stopped::kUncompleted && replica.state == ReplicaState::kCompleted) {
@@ -272,10 +238,11 @@ void StopSome(Model& model, Service& service, int64_t count, Stopped which, cons
     const std::optional<int64_t> busy = BusyOf(model, service, replica);
     const std::string work = !busy ? "work unknown" : (*busy == 0 ? "idle" : absl::StrCat(*busy, " in hand"));
     choices->push_back({id, "stop", replica.record.node,
-                        absl::StrCat(ToString(replica.state), ", ", work,
-                                     Model::IsCurrent(service, replica) ? "" : ", former spec",
-                                     IsMisplaced(model, service, replica) ? ", where it may not be" : "")});
-    BeginStop(model, id, order);
+                        absl::StrCat(ToString(replica.state), ", ", work, TextOf(gives_way))});
+    if (gives_way == "Unhealthy") {
+      NoteUnhealthyStopped(model, service, replica);
+    }
+    BeginStop(model, id, OrderFor(order, gives_way));
   }
 }
 
@@ -346,6 +313,32 @@ void RecallForPending(Model& model, Service& service, std::vector<Choice>* choic
   }
 }
 
+// What must be stopped before another one is started leaves its node only for a place that is there and kept.
+void HoldBack(Model& model, Service& service, const Census& census, Moves* moves) {
+  if (moves->stop == 0 || census.active > service.record.desired) {
+    return;
+  }
+  for (const ReplicaId id : StopOrderOf(model, service)) {
+    const std::string gives_way = GivesWay(model, service, model.replicas.at(id));
+    if (gives_way.empty()) {
+      continue;
+    }
+    if (gives_way != "NodeDrained") {
+      return;
+    }
+    const Placement place = Placer(model, service).Best();
+    if (!place.node.value().empty()) {
+      KeepRoom(model, service, place.node);
+      return;
+    }
+    moves->stop = 0;
+    model.waiting_for_room.insert(service.key);
+    service.blocked.push_back(
+        absl::StrCat("NodeDrained: stays, because no other node takes it: ", place.excluded));
+    return;
+  }
+}
+
 void ReviewCount(Model& model, Service& service) {
   std::vector<Choice> choices;
   Obstacle obstacle;
@@ -355,7 +348,11 @@ void ReviewCount(Model& model, Service& service) {
   }
   RecallForPending(model, service, &choices);
   Census census = Count(model, service);
+  if (census.active >= desired) {
+    GiveRoomBack(model, service);
+  }
   Moves moves = NextMoves(*service.spec, desired, census);
+  HoldBack(model, service, census, &moves);
   if (moves.start > 0) {
     moves.start -= RecallSome(model, service, moves.start, &choices);
     census = Count(model, service);
@@ -385,11 +382,8 @@ void ReviewCount(Model& model, Service& service) {
   if (MustBeCleared(census, desired)) {
     ClearFailed(model, service);
   }
-  const bool rollout = census.old > 0;
-  StopSome(
-      model, service, moves.stop, Stopped::kAny,
-      {.reason = rollout ? "Replaced" : "ScaleDown", .operator_change = rollout || OperatorsCount(service)},
-      &choices);
+  StopSome(model, service, moves.stop, Stopped::kAny,
+           {.reason = "ScaleDown", .operator_change = OperatorsCount(service)}, &choices);
   StopSome(model, service, moves.stop_unready, Stopped::kUnreadyOnly,
            {.reason = "ScaleDown", .operator_change = OperatorsCount(service)}, &choices);
   if (Unplaced unplaced = PlacePending(model, service, &choices); !unplaced.obstacle.reason.empty()) {
@@ -440,6 +434,8 @@ void ReviewTask(Model& model, Service& service) {
       former = former || model.FindReplica(id) != nullptr;
       continue;
     }
+    // Stopped because its node was to be empty: the next run begins when it is gone.
+    former = former || replica.record.reason == "NodeDrained";
     completed += replica.state == ReplicaState::kCompleted ? 1 : 0;
     failed = failed || replica.state == ReplicaState::kFailed;
     running += IsActive(replica.state) || replica.state == ReplicaState::kLost ? 1 : 0;
@@ -478,6 +474,12 @@ void ReviewTask(Model& model, Service& service) {
   PlacePending(model, service, &choices);
 }
 
+// Frozen (R10.1), and not `down`, which is an operator's word about the whole stack.
+bool HoldsStill(const Model& model, const Service& service) {
+  const auto stack = model.stacks.find(service.key.stack);
+  return model.frozen() && stack != model.stacks.end() && !stack->second.record.removing;
+}
+
 }  // namespace
 
 std::string FailureText(const Model& model, const Service& service) {
@@ -493,11 +495,14 @@ std::string FailureText(const Model& model, const Service& service) {
 }
 
 bool CanBeRecalled(const Model& model, const Service& service, const Replica& replica) {
-  if (replica.state != ReplicaState::kDraining || !IsAsWanted(model, service, replica) ||
-      replica.record.superseded) {
+  if (replica.state != ReplicaState::kDraining || !GivesWay(model, service, replica).empty() ||
+      replica.record.superseded || replica.record.reason == "Unhealthy") {
     return false;
   }
   const Node& node = model.nodes.at(replica.record.node);
+  if (IsEmptying(node.record)) {
+    return false;
+  }
   const bool given = replica.record.reason == kGivesRoom && KeptFor(model, service, node) != nullptr;
   return node.up() && CanServeAgain(replica) && !given;
 }
@@ -505,13 +510,28 @@ bool CanBeRecalled(const Model& model, const Service& service, const Replica& re
 void ReviewService(Model& model, const Probes& probes, Service& service) {
   const std::vector<std::string> before = std::exchange(service.blocked, {});
   if (service.retired || !service.spec) {
-    StopAll(model, service);
+    if (HoldsStill(model, service)) {
+      service.blocked.push_back(FrozenText(model));
+      ReviewDrains(model, service);
+    } else {
+      StopAll(model, service);
+    }
+  } else if (HoldsStill(model, service)) {
+    service.blocked.push_back(FrozenText(model));
+    StopReturned(model, service);
+    ReviewDesired(model, probes, service);
+    ReviewDrains(model, service);
+    KeepOutcome(model, service, {}, {"Frozen", service.blocked.front()});
   } else {
     StopReturned(model, service);
     ReviewDesired(model, probes, service);
+    StopOverdue(model, service);
     if (!service.spec->global) {
       model.global.erase(service.key);
       ReplaceLost(model, service);
+    }
+    if (!service.spec->task) {
+      ReviewHealth(model, service);
     }
     ReviewDrains(model, service);
     if (service.spec->global) {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "controller/core/drain.h"
+#include "controller/core/evidence.h"
 #include "controller/core/liveness.h"
 #include "controller/core/probes.h"
 
@@ -78,6 +79,7 @@ void NoteFailure(Model& model, Service& service, Node& node, const Replica& repl
   } else {
     BackOff(model, service, node, replica);
   }
+  KeepFailure(model, service, replica);
   model.TellReplica(replica, "ReplicaFailed",
                     absl::StrCat(Model::ContainerName(replica), " failed: ", replica.detail.reason,
                                  replica.detail.message.empty() ? "" : ": ", replica.detail.message),
@@ -220,6 +222,10 @@ void FoldRemoved(Model& model, const NodeReport& report) {
     const Replica* replica = model.FindReplica(id);
     if (replica != nullptr && replica->record.node == report.node &&
         replica->state == ReplicaState::kStopping) {
+      if (Service& service = model.services.at(replica->record.service);
+          EndedBadly(*replica) && replica->detail.restarts > 0) {
+        KeepFailure(model, service, *replica);  // it crashed and was started again, now and then
+      }
       model.TellReplica(*replica, "ReplicaGone", absl::StrCat(Model::ContainerName(*replica), " is gone"));
       model.Erase(id);
     }

@@ -2,8 +2,8 @@
 #include <algorithm>
 #include <tuple>
 
-#include "controller/core/node_rules.h"
 #include "controller/core/plan.h"
+#include "controller/core/rollout.h"
 #include "controller/core/signals.h"
 
 namespace drover::controller {
@@ -56,7 +56,9 @@ std::vector<ReplicaId> StopOrderOf(const Model& model, const Service& service) {
     candidate.id = id;
     candidate.since = replica.since;
     const std::optional<int64_t> busy = BusyOf(model, service, replica);
-    if (replica.state == ReplicaState::kPending || waits || ended) {
+    if (replica.state == ReplicaState::kPending) {
+      candidate.rank = -1;
+    } else if (waits || ended) {
       candidate.rank = 0;
     } else if (IsStarting(replica.state)) {
       candidate.rank = 1;
@@ -70,7 +72,7 @@ std::vector<ReplicaId> StopOrderOf(const Model& model, const Service& service) {
       candidate.rank = 5;
       candidate.busy = *busy;
     }
-    if (candidate.rank > 0 && IsAsWanted(model, service, replica)) {
+    if (candidate.rank > 0 && GivesWay(model, service, replica).empty()) {
       candidate.rank += 10;
     }
     candidates.push_back(candidate);

@@ -174,6 +174,16 @@ struct StackView {
   std::string source;  // serialized drover.v1.StackSpec
 };
 
+// What a node's drain means for one of its replicas.
+struct NodeMove {
+  ReplicaId replica;
+  NodeId to;           // where another one would start now; empty: see why
+  std::string why;     // it stays, or nothing takes it; empty: it moves
+  bool stays = false;  // keeps data there, or is a task that runs to its end
+
+  friend bool operator==(const NodeMove&, const NodeMove&) = default;
+};
+
 enum class NodeStatus { kUp, kSuspect, kLost, kNeverSeen };
 
 struct NodeView {
@@ -189,6 +199,7 @@ struct NodeView {
   EngineFacts engine;
   std::string metrics_address;  // HOST:PORT; empty: other hosts can't read them
   std::optional<EdgeStatus> edge;
+  std::vector<NodeMove> moves;  // while it drains: what still has to leave, or stays; `to` is empty
 };
 
 struct View {

@@ -4,8 +4,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "controller/core/availability.h"
 #include "controller/core/drain.h"
 #include "controller/core/edge_load.h"
+#include "controller/core/evidence.h"
 #include "controller/core/rollout.h"
 #include "controller/core/signals.h"
 
@@ -110,6 +112,7 @@ std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service
   auto view = std::make_shared<ServiceView>();
   view->key = service.key;
   view->record = service.record;
+  view->record.failures = RecentFailures(service.record, model.wall);
   if (service.spec) {
     view->spec = *service.spec;
     view->reservation_assumed = !service.spec->reserved_cpu || !service.spec->reserved_memory;
@@ -148,7 +151,7 @@ std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service
   return view;
 }
 
-std::shared_ptr<const NodeView> MakeNode(const Node& node) {
+std::shared_ptr<const NodeView> MakeNode(const Model& model, const Node& node) {
   auto view = std::make_shared<NodeView>();
   view->record = node.record;
   view->status = node.status;
@@ -164,6 +167,7 @@ std::shared_ptr<const NodeView> MakeNode(const Node& node) {
   view->engine = node.engine;
   view->metrics_address = node.metrics_address;
   view->edge = node.edge;
+  view->moves = MovesLeft(model, node);
   return view;
 }
 
@@ -282,7 +286,7 @@ std::shared_ptr<const View> Views::Take(bool at_once) {
     if (Node* node = model_.FindNode(id)) {
       node->shown_soft = false;
     }
-    Renew(view->nodes, model_.nodes, id, MakeNode);
+    Renew(view->nodes, model_.nodes, id, [this](const Node& n) { return MakeNode(model_, n); });
   }
   for (const std::string& name : std::exchange(model_.stale_stacks, {})) {
     Renew(view->stacks, model_.stacks, name, MakeStack);

@@ -1,5 +1,7 @@
 #include "controller/core/place.h"
 
+#include "controller/core/rollout.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -356,15 +358,15 @@ TEST(PlaceTest, WhatMayNotBeThereIsNotAsWanted) {
   Service& web = builder.AddService(spec);
   Replica& first = builder.AddReplica(web, a, ReplicaState::kReady);
   Replica& second = builder.AddReplica(web, a, ReplicaState::kReady);
-  EXPECT_TRUE(IsAsWanted(builder.model(), web, first));
-  EXPECT_FALSE(IsAsWanted(builder.model(), web, second));
+  EXPECT_EQ(GivesWay(builder.model(), web, first), "");
+  EXPECT_EQ(GivesWay(builder.model(), web, second), "Misplaced");
   ServiceSpec bound = spec;
   bound.constraints = {{"node.hostname", false, "a"}};
   web.spec = std::make_shared<const ServiceSpec>(bound);
-  EXPECT_FALSE(IsAsWanted(builder.model(), web, first));
+  EXPECT_EQ(GivesWay(builder.model(), web, first), "Misplaced");
   bound.local_data = {"data"};
   web.spec = std::make_shared<const ServiceSpec>(bound);
-  EXPECT_TRUE(IsAsWanted(builder.model(), web, first)) << "R7.1: its data is there";
+  EXPECT_EQ(GivesWay(builder.model(), web, first), "") << "R7.1: its data is there";
 }
 
 TEST(PlaceTest, R7_1_PinnedGoesWhereItsDataIs) {
