@@ -107,7 +107,7 @@ def turns(count):
 
 
 def behind(balancer, args):
-    results = {}
+    """Name and result of each part as soon as it is over: it may have taken a quarter of an hour."""
     with Cluster("balance") as c:
         c.start(redis=False, edge="nginx" if balancer == "nginx" else "haproxy")
         c.up({"web": web(c, 0, REPLICAS)})
@@ -115,12 +115,11 @@ def behind(balancer, args):
         if balancer == "nginx+haproxy":
             c.put_nginx_in_front()
         c.wait_web()
-        results[f"{balancer} replaced"] = replaced(c, args.rate, args.replacements)
+        yield f"{balancer} replaced", replaced(c, args.rate, args.replacements)
         if balancer == "haproxy":
-            results["haproxy stopped"] = stopped(c, args.rate, math.ceil(args.replacements / 10))
-    if balancer == "haproxy":
-        results["haproxy turns"] = turns(args.turns)
-    return results
+            yield "haproxy stopped", stopped(c, args.rate, math.ceil(args.replacements / 10))
+    if balancer == "haproxy" and args.turns > 0:
+        yield "haproxy turns", turns(args.turns)
 
 
 def main():
@@ -138,13 +137,14 @@ def main():
         return 77
     results = {}
     for balancer in args.behind:
-        results.update(behind(balancer, args))
+        for name, result in behind(balancer, args):
+            results[name] = result
+            if args.output == "text":
+                print(f"{name:24}" + "  ".join(f"{k} {v}" for k, v in result.items()), flush=True)
     met = all(r["failed"] == 0 and r["reloads"] == 0 for name, r in results.items() if not name.startswith("nginx "))
     if args.output == "json":
         print(json.dumps({**results, "met": met}))
     else:
-        for name, result in results.items():
-            print(f"{name:24}" + "  ".join(f"{k} {v}" for k, v in result.items()), flush=True)
         print("goal (0 failed, 0 reloads): " + ("met" if met else "MISSED"))
     return 0 if met else 1
 

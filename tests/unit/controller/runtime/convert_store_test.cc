@@ -39,7 +39,12 @@ TEST(ConvertStoreTest, ServiceSurvivesTheRoundTrip) {
                       .reason = "OutOfMemory",
                       .message = "last lines: …",
                       .exit_code = 137},
-                     {.replica = ReplicaId(8), .reason = "Unhealthy"}};
+                     {.replica = ReplicaId(8),
+                      .name = "",
+                      .node = NodeId(),
+                      .at = absl::FromUnixSeconds(1700000200),
+                      .reason = "Unhealthy",
+                      .message = ""}};
   EXPECT_EQ(ToCore(ToProto(record)), record);
 }
 
