@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
 #include <thread>
 
@@ -46,7 +47,13 @@ absl::StatusOr<drover::agent::Config> LoadConfig(const std::string& file,
     }
     text = *std::move(read);
   }
-  return drover::agent::ParseConfig(text, file.empty() ? "command line" : file, overrides);
+  absl::StatusOr<drover::agent::Config> config =
+      drover::agent::ParseConfig(text, file.empty() ? "command line" : file, overrides);
+  if (config.ok() && !file.empty()) {
+    config->policy.guarded.push_back(
+        {std::filesystem::absolute(file).lexically_normal().string(), "the agent's configuration"});
+  }
+  return config;
 }
 
 }  // namespace

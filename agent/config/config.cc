@@ -10,7 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "agent/config/policy_reader.h"
 #include "agent/config/yaml_reader.h"
+#include "agent/core/host_path.h"
 #include "common/address.h"
 
 namespace drover::agent {
@@ -294,6 +296,7 @@ void ReadTop(MapReader& top, Faults& faults, Config& config) {
   ReadRegistries(top, faults, config);
   ReadTls(top, faults, config);
   ReadEdge(top, faults, config);
+  config.policy = ReadPolicy(top, faults);
   MapReader metrics(top.Get("metrics"), "metrics", &faults);
   metrics.Parsed("listen", kAddressWanted, [&](const std::string& text) {
     config.metrics_listen = text == "off" || text == "false" ? "" : text;
@@ -333,6 +336,28 @@ void Apply(const Overrides& overrides, Faults& faults, Config& config) {
     config.haproxy.reset();
   } else if (!overrides.edge.empty()) {
     faults.Add({}, "--edge", absl::StrCat("\"", overrides.edge, "\" is not valid; write haproxy or nginx"));
+  }
+}
+
+// R10.4: what gives away the host, the node's place in the cluster, or a registry.
+void Guard(Config& config) {
+  const auto guard = [&config](const std::string& path, const char* what) {
+    if (const std::optional<std::string> normal = NormalPath(path)) {
+      config.policy.guarded.push_back({*normal, what});
+    }
+  };
+  guard(config.docker_socket, "the engine's socket");
+  for (const char* socket : {"/run/docker.sock", "/run/containerd/containerd.sock"}) {
+    guard(socket, "the engine's socket");
+  }
+  guard(config.state_dir, "the agent's state");
+  guard("/run/drover-agent", "the secrets of stacks");
+  guard(config.docker_config, "the credentials of registries");
+  for (const auto& [host, registry] : config.registries) {
+    guard(registry.password_file, "the credentials of registries");
+  }
+  if (config.tls) {
+    guard(config.tls->key, "the agent's key");
   }
 }
 
@@ -393,6 +418,7 @@ absl::StatusOr<Config> ParseConfig(const std::string& text, const std::string& f
   if (absl::Status status = faults.status(); !status.ok()) {
     return status;
   }
+  Guard(config);
   return config;
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "agent/core/policy.h"
 #include "common/time.h"
 #include "common/units.h"
 
@@ -79,6 +80,7 @@ struct Config {
   std::optional<HaproxyConfig> haproxy;  // at most one of the two
   std::optional<NginxConfig> nginx;
   std::string metrics_listen = "127.0.0.1:7410";  // empty: none
+  Policy policy;                                  // with what of the above is the agent's alone (R10.4)
 };
 
 // What the command line adds to the file or replaces of it; empty: nothing.

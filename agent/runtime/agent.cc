@@ -18,10 +18,12 @@
 #include "agent/runtime/executor.h"
 #include "agent/runtime/foreign.h"
 #include "agent/runtime/host_facts.h"
+#include "agent/runtime/host_policy.h"
 #include "agent/runtime/host_resources.h"
 #include "agent/runtime/link.h"
 #include "agent/runtime/make_edge.h"
 #include "agent/runtime/metrics.h"
+#include "agent/runtime/policy_review.h"
 #include "agent/runtime/probe_target.h"
 #include "agent/runtime/readiness.h"
 #include "agent/runtime/registries.h"
@@ -47,7 +49,11 @@ constexpr size_t kNoticesKept = 1000;  // while no controller takes them
 class Agent::Impl {
  public:
   Impl(const Config& config, std::unique_ptr<StateDir> state, StateDir::Node node)
-      : config_(config), state_(std::move(state)), node_(std::move(node)), engine_(config.docker_socket) {}
+      : config_(config),
+        state_(std::move(state)),
+        node_(std::move(node)),
+        engine_(config.docker_socket),
+        policy_(config.policy, {config.port_first, config.port_last}, &engine_) {}
 
   ~Impl() {
     {
@@ -90,7 +96,9 @@ class Agent::Impl {
     started_ = Now();
     capacity_thread_ = std::thread([this] { WatchCapacity(); });
     RETURN_IF_ERROR(WaitForEngine());
-    prober_ = std::make_unique<Prober>(ProberOptions{[this] { ReportNow(); }});
+    prober_ = std::make_unique<Prober>(
+        ProberOptions{.notify = [this] { ReportNow(); },
+                      .allowed = [this](const v1::QueueSpec& queue) { return policy_.MayProbe(queue); }});
     resources_ = std::make_unique<HostResources>(
         HostResourcesOptions{state_->path() + "/files", absl::StrCat("/run/drover-agent/", node_.id.value()),
                              config_.address_pool, config_.address_pool_subnet},
@@ -121,7 +129,9 @@ class Agent::Impl {
     if (!edge.ok()) {
       return Annotate(edge.status(), config_.nginx ? "edge.nginx" : "edge.haproxy");
     }
-    edge_ = std::make_unique<EdgeRunner>(*std::move(edge), [this] { ReportNow(); });
+    edge_ = std::make_unique<EdgeRunner>(
+        *std::move(edge), [this] { ReportNow(); },
+        [this](const std::string& certificate) { return policy_.MayServe(certificate); });
     return absl::OkStatus();
   }
 
@@ -130,6 +140,7 @@ class Agent::Impl {
     options.threads = threads;
     options.node_name = config_.name;
     options.advertise_address = config_.advertise_address;
+    options.policy = &policy_;
     options.registries = [this] { return RegistriesOf(config_); };
     options.notice = [this](Notice notice) { TakeNotice(std::move(notice)); };
     options.done = [this](ActionDone done, Action::Kind kind) {
@@ -190,6 +201,7 @@ class Agent::Impl {
   void StartRequests() {
     RequestsOptions options;
     options.snapshot = [this] { return snapshot(); };
+    options.policy = &policy_;
     options.registries = [this] { return RegistriesOf(config_); };
     if (edge_ != nullptr) {
       options.check_edge = [this](uint32_t set) { return edge_->Check(set); };
@@ -247,6 +259,7 @@ class Agent::Impl {
       targets_ = targets;
       readiness_->SetTargets(std::move(targets));
     }
+    review_.See(snapshot);
     {
       std::lock_guard lock(mutex_);
       snapshot_ = std::move(snapshot);
@@ -524,6 +537,7 @@ class Agent::Impl {
   bool stop_ = false;
   StateDir::Node node_;
   docker::Client engine_;
+  const HostPolicy policy_;
   docker::EngineVersion version_;
   docker::EngineInfo info_;
   Resources whole_ = WholeHost();
@@ -557,6 +571,7 @@ class Agent::Impl {
   mutable std::mutex link_mutex_;
   std::shared_ptr<Link> link_;
   std::thread capacity_thread_;
+  PolicyReview review_{&policy_, &calls_, [this](Notice notice) { TakeNotice(std::move(notice)); }};
 };
 
 Agent::Agent(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

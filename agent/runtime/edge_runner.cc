@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "agent/runtime/clock.h"
 
 namespace drover::agent {
@@ -50,8 +51,9 @@ bool IsNews(const std::optional<EdgeState>& before, const EdgeState& after) {
 
 }  // namespace
 
-EdgeRunner::EdgeRunner(std::unique_ptr<Edge> edge, std::function<void()> news)
-    : edge_(std::move(edge)), news_(std::move(news)) {
+EdgeRunner::EdgeRunner(std::unique_ptr<Edge> edge, std::function<void()> news,
+                       std::function<absl::Status(const std::string&)> may_serve)
+    : edge_(std::move(edge)), news_(std::move(news)), may_serve_(std::move(may_serve)) {
   telling_ = edge_->OnHeld([this] { Look(); });
   thread_ = std::thread([this] { Run(); });
 }
@@ -110,6 +112,28 @@ void EdgeRunner::AnswerAll(std::unique_lock<std::mutex>& lock) {
   lock.lock();
 }
 
+void EdgeRunner::DropForbidden(std::vector<EdgeSet>& sets) {
+  forbidden_.clear();
+  for (EdgeSet& set : sets) {
+    std::erase_if(set.listeners, [&](const EdgeListener& listener) {
+      const absl::Status allowed =
+          listener.tls_path.empty() ? absl::OkStatus() : may_serve_(listener.tls_path);
+      if (!allowed.ok()) {
+        forbidden_[set.handle] = absl::StrCat("PolicyRefused: ", allowed.message());
+      }
+      return !allowed.ok();
+    });
+  }
+}
+
+void EdgeRunner::ShowForbidden(EdgeState& state) const {
+  for (EdgeSetState& set : state.sets) {
+    if (const auto why = forbidden_.find(set.handle); why != forbidden_.end() && set.error.empty()) {
+      set.error = why->second;
+    }
+  }
+}
+
 void EdgeRunner::Run() {
   bool soon = false;
   std::unique_lock lock(mutex_);
@@ -117,12 +141,16 @@ void EdgeRunner::Run() {
     if (wanted_) {
       soon = std::any_of(wanted_->begin(), wanted_->end(),
                          [this](const EdgeSet& set) { return IsUrgent(set, telling_); });
-      edge_->SetDesired(*std::move(wanted_));
-      wanted_.reset();
+      std::vector<EdgeSet> sets = *std::exchange(wanted_, std::nullopt);
+      lock.unlock();
+      DropForbidden(sets);
+      edge_->SetDesired(std::move(sets));
+      lock.lock();
     }
     look_ = false;
     lock.unlock();
     EdgeState next = edge_->Reconcile(Now());
+    ShowForbidden(next);
     lock.lock();
     bool news = IsNews(state_, next);
     state_ = std::move(next);

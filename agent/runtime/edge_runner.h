@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -22,7 +23,10 @@ class EdgeRunner {
  public:
   // `news` is called on the edge's thread when what was applied, who drains, or whether requests wait for a
   // first replica changed (R4.4).
-  EdgeRunner(std::unique_ptr<Edge> edge, std::function<void()> news);
+  // `may_serve`: whether the host's own rules allow a listener's certificate (R10.4); a listener without is
+  // left out, and the set's error says so.
+  EdgeRunner(std::unique_ptr<Edge> edge, std::function<void()> news,
+             std::function<absl::Status(const std::string& certificate)> may_serve);
   // Stops the rounds; the balancer is left as it is (R6.4).
   ~EdgeRunner();
   EdgeRunner(const EdgeRunner&) = delete;
@@ -48,9 +52,14 @@ class EdgeRunner {
   void Run();
   void AnswerAll(std::unique_lock<std::mutex>& lock);
   void Look();
+  // Both on the edge's thread.
+  void DropForbidden(std::vector<EdgeSet>& sets);
+  void ShowForbidden(EdgeState& state) const;
 
   std::unique_ptr<Edge> edge_;
   std::function<void()> news_;
+  std::function<absl::Status(const std::string&)> may_serve_;
+  std::map<uint32_t, std::string> forbidden_;  // by set: why listeners were left out; on the edge's thread
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   std::pair<uint64_t, uint64_t> version_{0, 0};

@@ -89,6 +89,9 @@ ActionDone EngineActions::Run(const Executor::Job& job) {
     done.reason = "SpecMissing";
     return done;
   }
+  if (!MayRun(job, done)) {
+    return done;
+  }
   switch (job.action.kind) {
     case Action::Kind::kPull:
       Pull(job, done);
@@ -110,6 +113,20 @@ ActionDone EngineActions::Run(const Executor::Job& job) {
       break;
   }
   return done;
+}
+
+bool EngineActions::MayRun(const Executor::Job& job, ActionDone& done) const {
+  const Action::Kind kind = job.action.kind;
+  const bool begins =
+      kind == Action::Kind::kPull || kind == Action::Kind::kCreate || kind == Action::Kind::kStart;
+  if (!begins || options_->policy == nullptr || job.service == nullptr) {
+    return true;
+  }
+  done.status = options_->policy->MayRun(*job.service, ImageOf(job), job.action.published);
+  if (absl::IsPermissionDenied(done.status)) {
+    done.reason = kPolicyRefused;
+  }
+  return done.status.ok();
 }
 
 void EngineActions::Pull(const Executor::Job& job, ActionDone& done) {

@@ -21,6 +21,8 @@ class EngineActions {
   void Abort() { aborted_ = true; }
 
  private:
+  // False, with `done` filled in, when the host's own rules forbid it (R10.4).
+  bool MayRun(const Executor::Job& job, ActionDone& done) const;
   void Pull(const Executor::Job& job, ActionDone& done);
   void Create(const Executor::Job& job, ActionDone& done);
   absl::StatusOr<std::string> CreateContainer(const Executor::Job& job);

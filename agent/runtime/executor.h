@@ -11,6 +11,7 @@
 #include "agent/runtime/calls.h"
 #include "agent/runtime/docker/auth.h"
 #include "agent/runtime/docker/client.h"
+#include "agent/runtime/host_policy.h"
 #include "agent/runtime/host_resources.h"
 #include "drover/v1/agent.pb.h"
 
@@ -20,6 +21,7 @@ struct ExecutorOptions {
   uint32_t threads = 40;  // at most: as many as the core may hand out at once (CoreOptions)
   std::string node_name;
   std::string advertise_address;
+  const HostPolicy* policy = nullptr;  // null: everything is allowed
   // Credentials as they are now; called for every pull.
   std::function<std::map<std::string, docker::Credentials>()> registries;
   // Called on a worker thread; must not block.

@@ -51,6 +51,14 @@ std::map<std::string, std::string> WithStack(const Map& labels, const std::strin
   return result;
 }
 
+// The hash names the file; anything else in that place would be a path out of the folder.
+absl::Status CheckHash(const v1::FileDigest& file) {
+  if (file.sha256().empty() || file.sha256().find_first_not_of("0123456789abcdef") != std::string::npos) {
+    return absl::InvalidArgumentError(absl::StrCat(file.name(), ": its sha256 is not hexadecimal"));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status MakePrivateFolder(const std::string& path) {
   std::error_code error;
   std::filesystem::create_directories(path, error);
@@ -95,10 +103,7 @@ HostResources::HostResources(HostResourcesOptions options, docker::Client* engin
 absl::Status HostResources::KeepSecrets(const v1::FileContents& contents) {
   RETURN_IF_ERROR(MakePrivateFolder(options_.secrets_dir));
   for (const v1::FileDigest& file : contents.files()) {
-    // The hash names the file; anything else in that place would be a path out of the folder.
-    if (file.sha256().empty() || file.sha256().find_first_not_of("0123456789abcdef") != std::string::npos) {
-      return absl::InvalidArgumentError(absl::StrCat(file.name(), ": its sha256 is not hexadecimal"));
-    }
+    RETURN_IF_ERROR(CheckHash(file));
     RETURN_IF_ERROR(
         WriteDurably(absl::StrCat(options_.secrets_dir, "/", file.sha256()), file.content(), 0444));
   }
@@ -175,6 +180,9 @@ absl::StatusOr<std::map<std::string, std::string>> HostResources::Files(const v1
   std::map<std::string, std::string> result;
   for (const v1::FileDigest& file : service.files()) {
     std::string path = file.node_path();
+    if (path.empty()) {
+      RETURN_IF_ERROR(CheckHash(file));
+    }
     if (path.empty() && file.secret()) {
       path = absl::StrCat(options_.secrets_dir, "/", file.sha256());
       if (access(path.c_str(), R_OK) != 0) {

@@ -1,5 +1,6 @@
 #include "agent/runtime/requests.h"
 
+#include <functional>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -97,6 +98,11 @@ class Requests::Impl {
     return found.front().id;
   }
 
+  absl::StatusOr<std::string> ContainerForExec(ReplicaId replica) {
+    RETURN_IF_ERROR(ByPolicy(&HostPolicy::MayExec));
+    return ContainerOf(replica);
+  }
+
   docker::OutputSink SinkOf(uint64_t request) {
     return [this, request](int source, absl::string_view data) {
       while (!data.empty()) {
@@ -118,6 +124,10 @@ class Requests::Impl {
     v1::ImageResult result;
     result.set_request(request.request());
     result.set_image(request.image());
+    if (absl::Status allowed = ByPolicy(&HostPolicy::MayPull, request.image()); !allowed.ok()) {
+      result.set_error(ValidUtf8(std::string(allowed.message())));
+      return result;
+    }
     absl::StatusOr<docker::ImageInfo> image = engine_->InspectImage(request.image());
     if (absl::IsNotFound(image.status()) && request.pull()) {
       std::string auth = docker::AuthHeader(options_.registries(), request.image());
@@ -150,6 +160,14 @@ class Requests::Impl {
     result.mutable_exposed_ports()->Assign(image->exposed_tcp_ports.begin(), image->exposed_tcp_ports.end());
     result.mutable_volumes()->Assign(image->volumes.begin(), image->volumes.end());
     return result;
+  }
+
+  // What the host's own rules say, with the reason before a refusal (R10.4).
+  template <typename Rule, typename... Args>
+  absl::Status ByPolicy(Rule rule, const Args&... args) const {
+    const absl::Status allowed =
+        options_.policy == nullptr ? absl::OkStatus() : std::invoke(rule, options_.policy, args...);
+    return absl::IsPermissionDenied(allowed) ? Annotate(allowed, kPolicyRefused) : allowed;
   }
 
   const RequestsOptions& options() const { return options_; }
@@ -236,7 +254,7 @@ void Requests::Log(const v1::LogRequest& request) {
 
 void Requests::Exec(const v1::ExecRequest& request) {
   impl_->Begin(request.request(), [this, request](const std::shared_ptr<docker::Cancel>& cancel) {
-    absl::StatusOr<std::string> id = impl_->ContainerOf(ReplicaId(request.replica_id()));
+    absl::StatusOr<std::string> id = impl_->ContainerForExec(ReplicaId(request.replica_id()));
     absl::Status status = id.status();
     int32_t exit_code = 0;
     if (id.ok()) {

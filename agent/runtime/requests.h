@@ -11,13 +11,15 @@
 #include "agent/ports/edge.h"
 #include "agent/runtime/docker/auth.h"
 #include "agent/runtime/docker/client.h"
+#include "agent/runtime/host_policy.h"
 #include "agent/runtime/loop.h"
 #include "drover/v1/agent.pb.h"
 
 namespace drover::agent {
 
 struct RequestsOptions {
-  size_t at_once = 32;  // further ones are refused
+  size_t at_once = 32;                 // further ones are refused
+  const HostPolicy* policy = nullptr;  // null: everything is allowed
   std::function<std::shared_ptr<const Snapshot>()> snapshot;
   std::function<std::map<std::string, docker::Credentials>()> registries;
   std::function<EdgeCheckReport(uint32_t set)> check_edge;  // empty: this node has no balancer

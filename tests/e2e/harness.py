@@ -209,7 +209,7 @@ class Agent:
         self.state = os.path.join(cluster.dir, name)
         self.config = {"controllers": [cluster.grpc_for_agents], "name": name, "state_dir": self.state,
                        "advertise_address": "127.0.0.1", "metrics": {"listen": "off"},
-                       "port_range": cluster.port_range, **config}
+                       "port_range": cluster.port_range, "policy": {"files": ["default", cluster.dir]}, **config}
         self.file = os.path.join(cluster.dir, name + ".yaml")
         self.process = None
         os.makedirs(self.state, exist_ok=True)

@@ -337,6 +337,9 @@ absl::StatusOr<ImageInfo> Client::InspectImage(const std::string& image) {
   if (auto digests = json.find("RepoDigests"); digests != json.end() && digests->is_array()) {
     info.repo_digests = digests->get<std::vector<std::string>>();
   }
+  if (auto tags = json.find("RepoTags"); tags != json.end() && tags->is_array()) {
+    info.repo_tags = tags->get<std::vector<std::string>>();
+  }
   const Json& config = Object(json, "Config");
   for (const auto& [key, unused] : Object(config, "ExposedPorts").items()) {
     std::pair<std::string, std::string> parts = absl::StrSplit(key, absl::MaxSplits('/', 1));

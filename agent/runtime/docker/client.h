@@ -63,6 +63,7 @@ struct Created {
 struct ImageInfo {
   std::string id;
   std::vector<std::string> repo_digests;    // "name@sha256:..."
+  std::vector<std::string> repo_tags;       // "name:tag"
   std::vector<uint32_t> exposed_tcp_ports;  // ascending
   std::vector<std::string> volumes;         // sorted
 };

@@ -213,17 +213,37 @@ class Prober::Impl : public std::enable_shared_from_this<Prober::Impl> {
       if (due.empty()) {
         break;
       }
-      if (source == nullptr) {
-        source = Open(server, due.front());
-      }
-      std::vector<const v1::Probe*> probes;
-      for (const v1::Probe& probe : due) {
-        probes.push_back(&probe);
-      }
-      if (Keep(server, due, source->Read(probes)) && options_.notify) {
+      if (Keep(server, due, ReadAllowed(server, due, source)) && options_.notify) {
         options_.notify();
       }
     }
+  }
+
+  // Readings in the order of `due`; what the host forbids is not asked for.
+  std::vector<QueueReading> ReadAllowed(const std::string& server, const std::vector<v1::Probe>& due,
+                                        std::shared_ptr<QueueSource>& source) {
+    std::vector<QueueReading> readings(due.size());
+    std::vector<const v1::Probe*> asked;
+    std::vector<size_t> places;
+    for (size_t i = 0; i < due.size(); ++i) {
+      const absl::Status allowed = options_.allowed ? options_.allowed(due[i].queue()) : absl::OkStatus();
+      if (allowed.ok()) {
+        asked.push_back(&due[i]);
+        places.push_back(i);
+      } else {
+        readings[i] = UnknownReading(absl::StrCat("PolicyRefused: ", std::string(allowed.message())));
+      }
+    }
+    if (!asked.empty()) {
+      if (source == nullptr) {
+        source = Open(server, *asked.front());
+      }
+      std::vector<QueueReading> read = source->Read(asked);
+      for (size_t i = 0; i < places.size(); ++i) {
+        readings[places[i]] = std::move(read[i]);
+      }
+    }
+    return readings;
   }
 
   // A source that Stop can interrupt.

@@ -7,6 +7,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "common/time.h"
 #include "drover/v1/agent.pb.h"
 
@@ -18,6 +19,9 @@ struct ProberOptions {
   std::function<void()> notify;
   Duration timeout =
       absl::Seconds(1);  // of connecting and of each round of answers, unless a queue has its own
+  // Whether the host's own rules let this queue be read (R10.4); what they say becomes the sample's error.
+  // Called on probing threads before each read. May be empty.
+  std::function<absl::Status(const v1::QueueSpec&)> allowed = {};
 };
 
 class Prober {

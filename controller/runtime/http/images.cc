@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -47,6 +48,13 @@ std::string ErrorsOf(const std::vector<ImageInfo>& answers) {
   return absl::StrJoin(errors, "; ");
 }
 
+// By the host's own policy: another host may have another one (R10.4).
+bool IsRefused(const std::vector<ImageInfo>& answers) {
+  return !answers.empty() && std::all_of(answers.begin(), answers.end(), [](const ImageInfo& answer) {
+    return absl::StartsWith(answer.error, "PolicyRefused: ");
+  });
+}
+
 absl::StatusOr<ResolvedImage> ResolveOne(AgentLink& agents, const std::string& image, PullPolicy policy,
                                          const std::vector<NodeId>& nodes, const ResolveOptions& options) {
   const bool may_pull = options.may_pull && policy != PullPolicy::kNever;
@@ -61,8 +69,13 @@ absl::StatusOr<ResolvedImage> ResolveOne(AgentLink& agents, const std::string& i
     return absl::NotFoundError(absl::StrCat(image, ": on none of ", nodes.size(),
                                             " nodes, and pull_policy is never; load it on a node first"));
   }
-  const std::vector<ImageInfo> pulled =
-      agents.ResolveImage(image, {nodes.front()}, /*pull=*/true, options.pull_timeout);
+  std::vector<ImageInfo> pulled;
+  for (const NodeId& node : nodes) {
+    pulled = agents.ResolveImage(image, {node}, /*pull=*/true, options.pull_timeout);
+    if (!IsRefused(pulled)) {
+      break;
+    }
+  }
   ResolvedImage found = ChooseImage(pulled);
   if (!found.reference.empty()) {
     return found;

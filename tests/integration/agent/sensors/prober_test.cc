@@ -134,6 +134,21 @@ TEST(ProberTest, PasswordsAreReadFromTheFileAgainAfterAFailure) {
   unlink(path);
 }
 
+TEST(ProberTest, R10_4_WhatTheHostForbidsIsNotRead) {
+  const uint32_t port = FreePort();
+  const RedisProcess redis(port, "");
+  Prober prober({.allowed = [](const v1::QueueSpec& queue) {
+    return queue.name() == "secret"
+               ? absl::PermissionDeniedError("this host refuses password_file /etc/shadow")
+               : absl::OkStatus();
+  }});
+  prober.SetProbes({List(1, port, "jobs"), List(2, port, "secret")});
+  const std::optional<v1::QueueSample> refused = Await(prober, 2, Unknown);
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(refused->error(), "PolicyRefused: this host refuses password_file /etc/shadow");
+  EXPECT_TRUE(Await(prober, 1, Known)) << "of the same server";
+}
+
 TEST(ProberTest, R3_8_AServerThatHangsDelaysNobodyElse) {
   const SilentServer silent;
   const uint32_t port = FreePort();

@@ -64,6 +64,20 @@ TEST(ResolveImagesTest, AbsentIsPulledOnOneNode) {
   EXPECT_THAT(agents.resolved(), ElementsAre(Pair("web:1", false), Pair("web:1", true)));
 }
 
+TEST(ResolveImagesTest, R10_4_WhereOneHostRefusesAnotherIsAsked) {
+  FakeAgents agents;
+  agents.nodes = {NodeId("n1"), NodeId("n2"), NodeId("n3")};
+  agents.images[{"web:1", "n1"}] = Fails("PolicyRefused: this host refuses the image web:1");
+  agents.registry["web:1"] = Has("n2", "sha256:a");
+  const auto resolved = ResolveImages(agents, {{"web:1", PullPolicy::kMissing}}, Options());
+  ASSERT_TRUE(resolved.ok()) << resolved.status();
+  EXPECT_THAT(resolved->at("web:1").nodes, ElementsAre(NodeId("n2")));
+  agents.images[{"web:1", "n2"}] = agents.images[{"web:1", "n3"}] = agents.images[{"web:1", "n1"}];
+  EXPECT_THAT(
+      std::string(ResolveImages(agents, {{"web:1", PullPolicy::kMissing}}, Options()).status().message()),
+      HasSubstr("web:1: PolicyRefused: this host refuses"));
+}
+
 TEST(ResolveImagesTest, AlwaysPullsAtOnceAndNeverNeverDoes) {
   FakeAgents agents;
   agents.registry["web:1"] = Has("n1", "sha256:new");
