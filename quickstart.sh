@@ -85,7 +85,9 @@ bridge_address() {
   ip -4 -br addr show dev "$bridge" | awk '{ sub("/.*", "", $3); print $3 }'
 }
 
+# The engine has to answer. Replicas are reached at the bridge's address: from this host only, and past docker-proxy.
 write_configs() {
+  bridge=$(bridge_address)
   cat >"$state/controller.yaml" <<YAML
 state_dir: $state/controller
 grpc: {listen: 127.0.0.1:$grpc_port}
@@ -96,7 +98,7 @@ YAML
 controllers: [127.0.0.1:$grpc_port]
 name: quickstart
 state_dir: $state/agent
-advertise_address: 127.0.0.1
+advertise_address: $bridge
 metrics: {listen: off}
 edge: {haproxy: {bind: 127.0.0.1}}
 YAML
@@ -104,8 +106,8 @@ YAML
 
 start_all() {
   scripts/dockerd.sh start "$state/dockerd.pid"
+  write_configs
   deploy/examples/images.sh
-  local bridge; bridge=$(bridge_address)
   start_process redis redis-server --port $redis_port --bind 127.0.0.1 "$bridge" --protected-mode no \
     --save '' --appendonly no --dir "$state"
   start_process controller "$bin/drover-controller" --config "$state/controller.yaml"
@@ -201,7 +203,6 @@ up() {
   local failed lost repeated
   build
   mkdir -p "$state"
-  write_configs
   say "starting Redis, the controller, and an agent with HAProxy"
   start_all
   say "drover up -f $stack_file"

@@ -296,6 +296,18 @@ void ReadMode(const Entry& entry, v1::AutoscaleSpec* autoscale, Reading& r) {
   }
 }
 
+void ReadPriority(const Entry& entry, ServiceRead& s, Reading& r) {
+  const std::optional<int64_t> priority = ReadInt(entry.value, -1'000'000, 1'000'000, r.faults);
+  if (!priority) {
+    return;
+  }
+  if (s.priority_written && s.spec.priority() != *priority) {
+    r.faults.Add(entry.mark, "x-priority and x-autoscale.priority say different things; write one of them");
+  }
+  s.spec.set_priority(static_cast<int32_t>(*priority));
+  s.priority_written = true;
+}
+
 void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r) {
   v1::AutoscaleSpec* autoscale = s.spec.mutable_autoscale();
   autoscale->set_min(1);
@@ -346,16 +358,7 @@ void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r) {
       {"max_held", [&](const Entry& e) { autoscale->set_max_held(count(e, 1)); }},
       {"dry_run",
        [&](const Entry& e) { autoscale->set_dry_run(ReadBool(e.value, r.faults).value_or(false)); }},
-      {"priority",
-       [&](const Entry& e) {
-         s.spec.set_priority(
-             static_cast<int32_t>(ReadInt(e.value, -1'000'000, 1'000'000, r.faults).value_or(0)));
-         if (s.spec.priority() != 0) {
-           r.faults.Warn(e.mark,
-                         "priority is not honoured yet: no service gives room to another; reserve what the "
-                         "important one needs");
-         }
-       }},
+      {"priority", [&](const Entry& e) { ReadPriority(e, s, r); }},
       {"warm", [&](const Entry& e) {
          if (ReadInt(e.value, 0, kMaxReplicas, r.faults).value_or(0) > 0) {
            r.faults.Add(e.mark, "warm replicas are not built yet; remove warm, or raise min");

@@ -45,14 +45,14 @@ std::string PinnedBy(const ServiceRead& s) {
 
 // Why at most one replica may exist; empty: several may.
 std::string OnlyOne(const ServiceRead& s) {
-  if (!s.spec.local_data().empty()) {
+  if (!s.spec.local_data().empty() && !s.spec.global()) {
     return PinnedBy(s);
   }
   return s.spec.singleton() ? absl::StrCat(s.spec.name(), " is a singleton") : "";
 }
 
 bool Several(const v1::ServiceSpec& spec) {
-  return spec.replicas() > 1 || (spec.has_autoscale() && spec.autoscale().max() > 1);
+  return spec.global() || spec.replicas() > 1 || (spec.has_autoscale() && spec.autoscale().max() > 1);
 }
 
 void CheckCount(ServiceRead& s, Reading& r) {
@@ -76,7 +76,13 @@ void CheckCount(ServiceRead& s, Reading& r) {
   const bool host_port = std::any_of(s.ports.begin(), s.ports.end(),
                                      [](const ServiceRead::Port& port) { return port.spec.host_mode(); });
   const bool name_taken = !s.spec.container().container_name().empty() || host_port;
-  if (!one.empty() || (name_taken && update->order() == v1::UpdateSpec::ORDER_UNSPECIFIED)) {
+  // The next replica of a node uses the data of the one before it.
+  const bool own_data = s.spec.global() && !s.spec.local_data().empty();
+  if (own_data && update->order() == v1::UpdateSpec::START_FIRST) {
+    r.faults.Warn(s.At("order"),
+                  absl::StrCat("order: start-first is not honoured: ", PinnedBy(s), "; write stop-first"));
+  }
+  if (!one.empty() || own_data || (name_taken && update->order() == v1::UpdateSpec::ORDER_UNSPECIFIED)) {
     update->set_order(v1::UpdateSpec::STOP_FIRST);
   }
   if (update->ByteSizeLong() == 0) {
@@ -364,6 +370,7 @@ void CheckServices(std::vector<ServiceRead>& services, Reading& r) {
     CheckNetworks(s, r);
     DerivePinning(s, r);
     CheckTask(s, r);
+    CheckGlobal(s, r);
     CheckCount(s, r);
     CheckOnce(s, r);
     CheckFirstCount(s, r);

@@ -114,30 +114,17 @@ void ReadRestartPolicy(const Entry& entry, ServiceRead& s, Reading& r) {
           r.faults);
 }
 
-void ReadPlacement(const Entry& entry, Reading& r) {
-  ReadMap(entry.value, "placement",
-          {RefusedKey("constraints", r,
-                      "placement rules are not built yet; remove them, replicas are spread by free "
-                      "capacity"),
-           RefusedKey("preferences", r,
-                      "placement rules are not built yet; remove them, replicas are spread by free "
-                      "capacity"),
-           RefusedKey("max_replicas_per_node", r,
-                      "placement rules are not built yet; reserve CPU or memory instead")},
-          r.faults);
-}
-
 void ReadMode(const Entry& entry, ServiceRead& s, Reading& r) {
   const std::string mode = ReadText(entry.value, r.faults).value_or("replicated");
   if (mode == "replicated-job") {
     s.spec.mutable_task();
-  } else if (mode == "global" || mode == "global-job") {
-    r.faults.Add(entry.value.mark, absl::StrCat("mode: ", mode,
-                                                " is not built yet; write mode: replicated and "
-                                                "replicas"));
+  } else if (mode == "global") {
+    s.spec.set_global(true);
+  } else if (mode == "global-job") {
+    r.faults.Add(entry.value.mark, "mode: global-job is not built yet; write mode: replicated-job");
   } else if (mode != "replicated") {
     r.faults.Add(entry.value.mark,
-                 absl::StrCat("\"", mode, "\" is no mode; write replicated or replicated-job"));
+                 absl::StrCat("\"", mode, "\" is no mode; write replicated, global or replicated-job"));
   }
 }
 
@@ -156,6 +143,7 @@ void ReadReplicas(const Entry& entry, ServiceRead& s, Reading& r) {
 void AddOwnKeys(ServiceRead& s, Reading& r, std::vector<Key>& keys) {
   keys.push_back({"x-autoscale", [&](const Entry& e) { ReadAutoscale(e, s, r); }});
   keys.push_back({"x-edge", [&](const Entry& e) { ReadEdges(e, s, r); }});
+  keys.push_back({"x-priority", [&](const Entry& e) { ReadPriority(e, s, r); }});
   keys.push_back({"x-ready", [&](const Entry& e) { ReadReady(e, s, r); }});
   keys.push_back({"x-run", [&](const Entry& e) { ReadRun(e, s, r); }});
   keys.push_back({"x-singleton", [&](const Entry& e) {
@@ -210,7 +198,7 @@ void ReadDeploy(const Entry& entry, ServiceRead& s, Reading& r) {
        }},
       {"update_config", [&](const Entry& e) { ReadUpdateConfig(e, s, r); }},
       {"restart_policy", [&](const Entry& e) { ReadRestartPolicy(e, s, r); }},
-      {"placement", [&](const Entry& e) { ReadPlacement(e, r); }},
+      {"placement", [&](const Entry& e) { ReadPlacement(e, s, r); }},
       WarnedKey("rollback_config", r,
                 "until rollouts are built, a change is undone by `drover up` of the old file"),
       WarnedKey("labels", r, "there is no service object to carry them; write labels beside deploy"),

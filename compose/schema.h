@@ -57,6 +57,7 @@ struct ServiceRead {
   bool restart_no = false;
   bool run_written = false;
   bool replicas_written = false;
+  bool priority_written = false;
 
   // The place of `key`, or of the service when it was not written.
   Mark At(const std::string& key) const {
@@ -92,6 +93,8 @@ void ReadDeploy(const Entry& entry, ServiceRead& s, Reading& r);
 // One entry of `gpus` or of `deploy.resources.reservations.devices`.
 void ReadDeviceRequest(const Node& item, absl::string_view where, v1::DeviceRequest* request, Reading& r);
 void ReadAutoscale(const Entry& entry, ServiceRead& s, Reading& r);
+// x-priority, and priority in x-autoscale: who gives room to whom (R10.3).
+void ReadPriority(const Entry& entry, ServiceRead& s, Reading& r);
 // Keys of x-autoscale that belong to certain families of rules only, and what fits together (`policy`).
 void AddPolicyKeys(v1::AutoscaleSpec* autoscale, Reading& r, std::vector<Key>& keys);
 void CheckPolicy(const Entry& entry, const v1::AutoscaleSpec& autoscale, Reading& r);
@@ -101,6 +104,9 @@ void ReadSchedule(const Entry& entry, v1::ScheduleSignal* schedule, Reading& r);
 void ReadEdges(const Entry& entry, ServiceRead& s, Reading& r);
 void ReadReady(const Entry& entry, ServiceRead& s, Reading& r);
 void ReadRun(const Entry& entry, ServiceRead& s, Reading& r);
+void ReadPlacement(const Entry& entry, ServiceRead& s, Reading& r);
+// A global service has no count of its own.
+void CheckGlobal(ServiceRead& s, Reading& r);
 
 // Sets limits and reservations once, and faults when a second key says something else.
 void SetOnce(std::optional<int64_t> value, int64_t current, const Entry& entry, absl::string_view other,

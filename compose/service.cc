@@ -198,8 +198,8 @@ void AddServiceKeys(ServiceRead& s, Reading& r, std::vector<Key>& keys) {
   for (absl::string_view name : {"profiles", "environment", "env_file", "extends"}) {
     keys.push_back({name, [](const Entry&) {}});
   }
-  for (absl::string_view name :
-       {"x-autoscale", "x-edge", "x-ready", "x-singleton", "x-run", "x-worker", "x-placement"}) {
+  for (absl::string_view name : {"x-autoscale", "x-edge", "x-ready", "x-singleton", "x-run", "x-worker",
+                                 "x-placement", "x-priority"}) {
     keys.push_back({name, [&r](const Entry& e) {
                       r.faults.Add(e.mark,
                                    absl::StrCat(e.key, " stands beside deploy; put it under `deploy:`"));

@@ -262,6 +262,17 @@ void ReadEdge(MapReader& top, Faults& faults, Config& config) {
   }
 }
 
+// What the engine says of the host has names of its own among the labels.
+void ReadLabels(MapReader& top, Faults& faults, Config& config) {
+  top.TextMap("labels", &config.labels);
+  for (const auto& [name, value] : config.labels) {
+    if (absl::StartsWith(name, "node.") || absl::StartsWith(name, "engine.")) {
+      faults.Add(top.Get("labels"), absl::StrCat("labels.", name),
+                 "names that begin with node. or engine. are taken; write what follows node.labels.");
+    }
+  }
+}
+
 void ReadTop(MapReader& top, Faults& faults, Config& config) {
   ReadControllers(top, faults, config);
   top.Text("state_dir", "a path", &config.state_dir);
@@ -271,7 +282,7 @@ void ReadTop(MapReader& top, Faults& faults, Config& config) {
     return hex ? "" : "16 lower-case hex digits, or leave it out";
   });
   top.Text("name", "a name", &config.name);
-  top.TextMap("labels", &config.labels);
+  ReadLabels(top, faults, config);
   ReadCapacity(top, faults, config);
   ReadReserve(top, faults, config);
   top.Parsed("advertise_address", "an IP address",

@@ -52,6 +52,7 @@ struct RunReplica {
   std::vector<PublishedPort> published;
   bool quiet = false;
   std::string image_id;
+  bool hands_off = false;  // what is stopped or removed by hand stays so (R3.7)
 
   friend bool operator==(const RunReplica&, const RunReplica&) = default;
 };

@@ -274,7 +274,7 @@ void Model::Observe(Replica& r, std::optional<Container> next, bool by_hand) {
   };
   if (run != nullptr && r.container && r.ended == Ended::kNo && goes(next)) {
     if (!goes(r.container)) {
-      NoticeByHand(r, "removed");
+      NoticeByHand(r, "removed", run->hands_off);
       r.retry_at.reset();
     }
     if (!next && r.recheck_id.empty()) {
@@ -282,7 +282,7 @@ void Model::Observe(Replica& r, std::optional<Container> next, bool by_hand) {
     }
   } else if (run != nullptr && was_up && !is_up && !r.fenced) {
     if (by_hand) {
-      NoticeByHand(r, "stopped");
+      NoticeByHand(r, "stopped", run->hands_off);
       r.retry_at.reset();
       r.exit_code = next->exit_code;
     } else {
@@ -293,10 +293,13 @@ void Model::Observe(Replica& r, std::optional<Container> next, bool by_hand) {
   Believe(r, std::move(next), now_);
 }
 
-void Model::NoticeByHand(const Replica& r, const std::string& what) {
+void Model::NoticeByHand(Replica& r, const std::string& what, bool hands_off) {
+  r.left = hands_off ? what : "";
   Notify("RemovedByHand",
-         absl::StrCat("container ", r.container->name.empty() ? r.container->id : r.container->name, " was ",
-                      what, " by hand; it is started again"),
+         absl::StrCat(
+             "container ", r.container->name.empty() ? r.container->id : r.container->name, " was ", what,
+             " by hand; it ",
+             hands_off ? "stays so while its service is paused or the cluster frozen" : "is started again"),
          r.id, true);
 }
 
@@ -371,6 +374,9 @@ void Model::Settle() {
       continue;
     }
     const RunReplica* run = FindRun(held_, id);
+    if (!run->hands_off || r.up_since) {
+      r.left.clear();
+    }
     if (r.container && r.container->spec_hash != run->spec_hash) {
       r.ended = Ended::kFailed;
       r.reason = "SpecMismatch";
@@ -463,7 +469,10 @@ ReplicaStatus Model::StatusOf(const Replica& r) const {
   }
   s.probe_ready = r.up_since.has_value() && context->has_ready_check && !context->has_healthcheck;
   if (r.ended == Ended::kNo && !r.up_since && !r.running) {
-    if (boot_wait_until_) {
+    if (!r.left.empty()) {
+      s.reason = "RemovedByHand";
+      s.message = absl::StrCat(r.left, " by hand, and left so: its service is paused, or the cluster frozen");
+    } else if (boot_wait_until_) {
       s.reason = "WaitsForController";
       s.message = "the host was started again; waits for a controller before it starts anything";
     } else if (context->singleton && !SingletonMayStart()) {

@@ -81,7 +81,8 @@ class Model {
   void Observe(Replica& replica, std::optional<Container> next, bool by_hand);
   void Reconcile(Replica& replica, const Container* found);
   void Recheck(Replica& replica, Instant at, const std::string& container_id);
-  void NoticeByHand(const Replica& replica, const std::string& what);
+  // R3.7; `hands_off`: and it stays so.
+  void NoticeByHand(Replica& replica, const std::string& what, bool hands_off);
   void SetOther(ReplicaId id, std::optional<Container> container);
   void OnPulled(Replica& replica, const ActionDone& e);
   void OnCreated(Replica& replica, const ActionDone& e);

@@ -29,6 +29,7 @@ struct Replica {
   std::optional<Instant> recheck_at;   // that belief is doubtful: inspect first, from then on
   std::string recheck_id;              // which container to inspect; empty: the believed one
   bool by_hand = false;                // and somebody else had a hand in it (R3.7)
+  std::string left;                    // what a hand did to it stays so: "stopped", "removed"; empty: nothing
   std::optional<Action> running;       // the step under way
 
   bool begun = false;   // something was tried or seen here

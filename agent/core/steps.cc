@@ -64,7 +64,7 @@ Action MakeForImage(const Replica& r, const RunReplica& run, Kind kind) {
 
 std::optional<Action> RunStep(Replica& r, const RunReplica& run, const Model& model) {
   const ServiceContext* context = model.ContextOf(r);
-  if (r.ended != Ended::kNo || context == nullptr) {
+  if (r.ended != Ended::kNo || context == nullptr || !r.left.empty()) {
     return std::nullopt;
   }
   if (!r.container) {

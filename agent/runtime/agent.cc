@@ -30,6 +30,7 @@
 #include "agent/runtime/sensors/prober.h"
 #include "agent/runtime/state_dir.h"
 #include "agent/runtime/watcher.h"
+#include "common/node_attribute.h"
 #include "common/status.h"
 
 namespace drover::agent {
@@ -315,6 +316,7 @@ class Agent::Impl {
       case v1::ControllerMessage::kEdgeCheck:
         requests_->CheckEdge(message.edge_check());
         break;
+      case v1::ControllerMessage::kCertificate:
       case v1::ControllerMessage::kHeartbeat:
       case v1::ControllerMessage::kWelcome:
       case v1::ControllerMessage::kRefuse:
@@ -364,7 +366,21 @@ class Agent::Impl {
     engine.set_kernel(version_.kernel);
     engine.set_os(info_.operating_system);
     engine.set_cgroup_version(info_.cgroup_version);
+    AddEngineLabels(*hello.mutable_labels());
     return hello;
+  }
+
+  // What the engine says of its host, under the names that placement has for it. Call with `mutex_` held.
+  void AddEngineLabels(google::protobuf::Map<std::string, std::string>& labels) const {
+    for (const auto& [name, value] : info_.labels) {
+      labels[absl::StrCat(kEngineLabel, name)] = value;
+    }
+    if (!info_.os_type.empty()) {
+      labels[std::string(kPlatformOs)] = info_.os_type;
+    }
+    if (!info_.architecture.empty()) {
+      labels[std::string(kPlatformArch)] = info_.architecture;
+    }
   }
 
   // On the link's writing thread.

@@ -34,6 +34,7 @@ RunReplica RunFromWire(const v1::RunReplica& wire) {
   }
   run.quiet = wire.phase() == v1::QUIET;
   run.image_id = wire.image_id();
+  run.hands_off = wire.hands_off();
   return run;
 }
 
@@ -145,6 +146,7 @@ v1::HeldState HeldToProto(const HeldAssignment& held) {
     }
     wire.set_phase(run.quiet ? v1::QUIET : v1::RUN);
     wire.set_image_id(run.image_id);
+    wire.set_hands_off(run.hands_off);
   }
   for (const RemoveReplica& remove : held.remove) {
     v1::RemoveReplica& wire = *assignment.add_remove();
@@ -217,6 +219,10 @@ v1::EdgeReport EdgeToWire(const EdgeState& state, Instant now) {
       to.add_replica_id(server.replica.value());
       to.add_in_flight(static_cast<uint32_t>(std::max<int64_t>(0, server.in_flight)));
       to.add_up(server.up);
+      if (server.requests_total && server.errors_total) {
+        to.add_server_requests(*server.requests_total);
+        to.add_server_errors(*server.errors_total);
+      }
     }
     to.set_closed_total(set.closed_total);
     if (set.queued) {

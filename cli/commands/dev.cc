@@ -1,5 +1,8 @@
 // dev: controller and agent with its edge on this machine, on loopback, for trying things out.
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -123,11 +126,31 @@ bool InPath(const std::map<std::string, std::string>& environment, const std::st
   return false;
 }
 
+// Where replicas of this host are reached from it: the address of Docker's bridge, which no other host
+// reaches and for which docker-proxy is not needed; loopback where there is none.
+std::string BridgeAddress() {
+  std::string address = "127.0.0.1";
+  ifaddrs* all = nullptr;
+  if (getifaddrs(&all) != 0) {
+    return address;
+  }
+  for (const ifaddrs* one = all; one != nullptr; one = one->ifa_next) {
+    char text[NI_MAXHOST];
+    if (std::string(one->ifa_name) == "docker0" && one->ifa_addr != nullptr &&
+        one->ifa_addr->sa_family == AF_INET &&
+        getnameinfo(one->ifa_addr, sizeof(sockaddr_in), text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0) {
+      address = text;
+    }
+  }
+  freeifaddrs(all);
+  return address;
+}
+
 absl::Status WriteAgentConfig(const std::string& path, const std::string& state, uint32_t grpc_port,
                               bool edge) {
   std::ofstream file(path);
   file << "controllers: [127.0.0.1:" << grpc_port << "]\nname: dev\nstate_dir: " << state
-       << "\nadvertise_address: 127.0.0.1\nmetrics: {listen: off}\n"
+       << "\nadvertise_address: " << BridgeAddress() << "\nmetrics: {listen: off}\n"
        << (edge ? "edge: {haproxy: {bind: 127.0.0.1}}\n" : "");
   file.close();
   return file ? absl::OkStatus()

@@ -75,8 +75,12 @@ absl::StatusOr<std::string> StatsFrame(const Session& session, const std::string
                {"CPU", Table::Align::kRight},
                {"OF RESERVED", Table::Align::kRight},
                {"MEMORY", Table::Align::kRight},
-               {"OF RESERVED", Table::Align::kRight}},
+               {"OF RESERVED", Table::Align::kRight},
+               {"IN FLIGHT", Table::Align::kRight},
+               {"REQUESTS", Table::Align::kRight},
+               {"FAILED", Table::Align::kRight}},
               session.color());
+  const auto number = [](bool known, uint64_t value) { return known ? absl::StrCat(value) : ""; };
   for (const v1::Replica& replica : replicas) {
     const v1::Service service = service_of(replica);
     const auto memory = static_cast<int64_t>(replica.memory_kib()) * 1024;
@@ -88,7 +92,10 @@ absl::StatusOr<std::string> StatsFrame(const Session& session, const std::string
                   replica.has_memory_kib() ? BytesText(memory) : "unknown",
                   replica.has_memory_kib() ? Percent(static_cast<double>(memory),
                                                      static_cast<double>(service.reserved_memory_bytes()))
-                                           : ""});
+                                           : "",
+                  number(replica.has_in_flight(), replica.in_flight()),
+                  number(replica.has_requests_total(), replica.requests_total()),
+                  number(replica.has_errors_total(), replica.errors_total())});
   }
   return table.ToText();
 }

@@ -133,6 +133,7 @@ std::vector<std::string> KnownKeys() {
           "assumed.memory",
           "drain_blocked_after",
           "events_kept",
+          "failure_domain",
           "grpc.listen",
           "history.full_for",
           "history.keep",

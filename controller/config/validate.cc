@@ -287,6 +287,7 @@ absl::StatusOr<Config> Validate(const raw::Config& raw) {
   checker.Time("settle.disconnected", absl::ZeroDuration(), absl::Hours(1), core.settle_disconnected);
   checker.Time("mass_hold", absl::ZeroDuration(), absl::Hours(24), core.mass_hold);
   checker.Time("drain_blocked_after", absl::Seconds(1), absl::Hours(24), core.drain_blocked_after);
+  checker.Text("failure_domain", core.failure_domain);
   checker.Cpu("assumed.cpu", core.assumed_cpu);
   checker.Size("assumed.memory", core.assumed_memory);
   RETURN_IF_ERROR(checker.Result());

@@ -10,7 +10,9 @@ struct Lists {
   std::map<ReplicaId, RemoveReplica> remove;
 };
 
-bool Same(const RunReplica& a, const RunReplica& b) { return a.quiet == b.quiet; }
+bool Same(const RunReplica& a, const RunReplica& b) {
+  return a.quiet == b.quiet && a.hands_off == b.hands_off;
+}
 
 bool Same(const RemoveReplica& a, const RemoveReplica& b) {
   return a.reason == b.reason && a.forced == b.forced && a.operator_change == b.operator_change &&
@@ -21,6 +23,13 @@ std::string ImageOf(const Model& model, const Replica& replica) {
   auto service = model.services.find(replica.record.service);
   const bool current = service != model.services.end() && Model::IsCurrent(service->second, replica);
   return current ? service->second.spec->image_id : "";
+}
+
+// R3.7: what somebody stops by hand stays so.
+bool HandsOff(const Model& model, const ServiceKey& key) {
+  auto service = model.services.find(key);
+  return model.frozen() || (service != model.services.end() && service->second.record.paused &&
+                            !service->second.record.pause_down_only);
 }
 
 Lists ListsFor(const Model& model, const Node& node) {
@@ -39,6 +48,7 @@ Lists ListsFor(const Model& model, const Node& node) {
       run.published = record.published;
       run.quiet = replica.state == ReplicaState::kDraining;
       run.image_id = ImageOf(model, replica);
+      run.hands_off = HandsOff(model, record.service);
       lists.run[id] = std::move(run);
     }
   }
@@ -110,6 +120,14 @@ void SendTo(Model& model, Node& node, std::vector<Order>& orders) {
 }
 
 }  // namespace
+
+void HandsOffChanged(Model& model, const Service& service) {
+  for (const ReplicaId id : service.replicas) {
+    if (const NodeId& node = model.replicas.at(id).record.node; !node.value().empty()) {
+      model.AssignmentChanged(node);
+    }
+  }
+}
 
 void ReviewAssignments(Model& model, std::vector<Order>& orders) {
   for (const NodeId& id : model.TakeAssignments()) {

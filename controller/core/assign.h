@@ -11,6 +11,10 @@ namespace drover::controller {
 // Orders for the nodes whose lists changed; nodes without a stream get theirs when they connect.
 void ReviewAssignments(Model& model, std::vector<Order>& orders);
 
+// What its replicas' agents do about a hand's work has changed: the service is paused, or not any more
+// (R3.7).
+void HandsOffChanged(Model& model, const Service& service);
+
 // The agent has another base (R1.5): the next assignment is a full one.
 void ForgetSent(Model& model, const NeedFull& event);
 

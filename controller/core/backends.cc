@@ -4,28 +4,12 @@
 
 #include "absl/strings/numbers.h"
 #include "controller/core/drain.h"
+#include "controller/core/health.h"
 
 namespace drover::controller {
 namespace {
 
 constexpr int64_t kSurge = 1;
-
-// Was ready in this run of its process, runs on, but is not ready now.
-bool Unhealthy(const Replica& replica) {
-  return replica.state == ReplicaState::kRunning && replica.was_ready;
-}
-
-// More than half unhealthy together: the cause is shared, and an empty balancer helps nobody (R2.6).
-bool SharedCause(const Model& model, const Service& service) {
-  int64_t ready = 0;
-  int64_t unhealthy = 0;
-  for (const ReplicaId id : service.replicas) {
-    const Replica& replica = model.replicas.at(id);
-    ready += replica.state == ReplicaState::kReady ? 1 : 0;
-    unhealthy += Unhealthy(replica) ? 1 : 0;
-  }
-  return unhealthy > ready;
-}
 
 // In rotation by the set as it is now.
 bool IsRouted(const Service& service, uint32_t target, ReplicaId id) {

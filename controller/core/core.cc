@@ -1,13 +1,17 @@
 #include "controller/core/core.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "controller/core/assign.h"
+#include "controller/core/availability.h"
 #include "controller/core/backends.h"
 #include "controller/core/drain.h"
 #include "controller/core/foresee.h"
+#include "controller/core/freeze.h"
 #include "controller/core/liveness.h"
+#include "controller/core/lost.h"
 #include "controller/core/model.h"
 #include "controller/core/operators.h"
 #include "controller/core/plan.h"
@@ -35,6 +39,9 @@ class Core::Impl {
     }
     ReviewSettled(model_);
     ReviewFreeze(model_);
+    for (auto& [id, node] : model_.nodes) {
+      ReviewAvailability(model_, node);
+    }
   }
 
   void Step(const Event& event) {
@@ -94,7 +101,14 @@ class Core::Impl {
 
   void Handle(const ResumeService& request) { Operate(request); }
 
-  void Handle(const ChangeNode& request) { Operate(request); }
+  void Handle(const ChangeNode& request) {
+    const Node* node = model_.FindNode(request.node);
+    const std::optional<StreamId> stream = node == nullptr ? std::nullopt : node->stream;
+    Operate(request);
+    if (stream && model_.FindNode(request.node) == nullptr) {
+      orders_.push_back({request.node, *stream, Refuse{Refuse::Code::kRemoved, replies_.back().message}});
+    }
+  }
 
   void Handle(const FreezeCluster& request) { Operate(request); }
 
@@ -160,6 +174,11 @@ class Core::Impl {
         case TimerKey::Kind::kFreeze:
           ReviewFreeze(model_);
           break;
+        case TimerKey::Kind::kAvailability:
+          if (Node* node = model_.FindNode(NodeId(key.first))) {
+            ReviewAvailability(model_, *node);
+          }
+          break;
         case TimerKey::Kind::kView:
           break;
       }
@@ -169,7 +188,7 @@ class Core::Impl {
   // R2.5 is over when no replica waits to be replaced any more.
   void ReviewRecovery() {
     for (const auto& [id, replica] : model_.replicas) {
-      if (replica.state == ReplicaState::kLost && !replica.record.superseded) {
+      if (WaitsToBeReplaced(model_, replica)) {
         model_.WakeAt({TimerKey::Kind::kMassHold, "", ""}, model_.now + kRecoveryCheck);
         return;
       }
@@ -185,7 +204,7 @@ class Core::Impl {
 
   void Decide() {
     for (int round = 0; round < kReviewRounds && model_.HasReviews(); ++round) {
-      for (const ServiceKey& key : model_.TakeReviews()) {
+      for (const ServiceKey& key : HighestPriorityFirst(model_.TakeReviews())) {
         if (Service* service = model_.FindService(key)) {
           ReviewService(model_, probes_, *service);
           if (service->retired && service->replicas.empty() && !service->stored) {
@@ -195,6 +214,19 @@ class Core::Impl {
         }
       }
     }
+  }
+
+  // Who may take room from others has its turn before them (R10.3).
+  std::vector<ServiceKey> HighestPriorityFirst(const std::set<ServiceKey>& keys) {
+    std::vector<ServiceKey> sorted(keys.begin(), keys.end());
+    const auto priority = [this](const ServiceKey& key) {
+      const Service* service = model_.FindService(key);
+      return service != nullptr && service->spec ? service->spec->priority : 0;
+    };
+    std::stable_sort(sorted.begin(), sorted.end(), [&priority](const ServiceKey& a, const ServiceKey& b) {
+      return priority(a) > priority(b);
+    });
+    return sorted;
   }
 
   // `down` is over when nothing of the stack is left but tombstones on nodes that are away.

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "common/ids.h"
 #include "common/time.h"
@@ -32,6 +33,7 @@ struct CoreOptions {
   MilliCpu assumed_cpu = MilliCpu(1000);             // R3.5
   Bytes assumed_memory = Bytes(256LL << 20);         // before an observation exists (R3.5)
   Duration cpu_warmup = absl::Seconds(30);           // R4.5
+  std::string failure_domain = "zone";  // label of nodes: those of one value may fail together (R2.5)
 };
 
 struct CoreStart {

@@ -281,6 +281,7 @@ struct ChangeNode {
   std::optional<Duration> deadline;  // kDrain, kMaintenance: then what is left is stopped all the same
   std::optional<Duration> duration;  // kMaintenance: back by itself after it
   bool dry_run = false;              // kDrain, kMaintenance: only say where everything would go
+  bool force = false;                // kRemove: also while it is up and holds replicas
   std::string message;
   std::string who;
 };

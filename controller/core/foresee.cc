@@ -17,6 +17,9 @@ std::string Replicas(int64_t count) { return absl::StrCat(count, count == 1 ? " 
 std::string CountUnder(const Model& model, const Probes& probes, const Service& service,
                        const ServiceSpec& spec) {
   const int64_t current = service.record.desired;
+  if (spec.global || service.spec->global) {
+    return "";
+  }
   if (!spec.autoscale) {
     const int64_t count = ClampCount(spec, spec.replicas);
     const bool by_hand = current != service.spec->replicas;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "controller/core/availability.h"
 
 namespace drover::controller {
 namespace {
@@ -13,7 +14,6 @@ constexpr Duration kGap = absl::Seconds(2);
 constexpr Duration kMassWindow = absl::Seconds(10);
 constexpr size_t kMassNodes = 4;
 constexpr Duration kSingletonFence = absl::Seconds(20);
-constexpr char kDomainLabel[] = "zone";
 
 Duration SuspectAfter(const Model& model) {
   return std::max(absl::Seconds(2), 2 * model.options.report_interval);
@@ -41,6 +41,9 @@ void ReviewQueues(Model& model) {
     }
   }
 }
+
+// Its silence is what an operator has announced.
+bool IsAwayByIntent(const Node& node) { return node.record.availability == NodeAvailability::kMaintenance; }
 
 void SetStatus(Model& model, Node& node, NodeStatus status) {
   if (node.status == status) {
@@ -70,7 +73,11 @@ void SetStatus(Model& model, Node& node, NodeStatus status) {
     case NodeStatus::kNeverSeen:
       break;
   }
-  model.Tell({"node", reason, message, {}, {}, node.record.id, status != NodeStatus::kUp});
+  const bool expected = status == NodeStatus::kUp || IsAwayByIntent(node);
+  if (status != NodeStatus::kUp && expected) {
+    absl::StrAppend(&message, " (", AvailabilityText(node.record), ")");
+  }
+  model.Tell({"node", reason, message, {}, {}, node.record.id, !expected});
   std::set<ServiceKey> services;
   for (const ReplicaId id : node.replicas) {
     services.insert(model.replicas.at(id).record.service);
@@ -87,7 +94,7 @@ void SetStatus(Model& model, Node& node, NodeStatus status) {
   }
   ReviewQueues(model);
   if (status == NodeStatus::kUp) {
-    model.RoomChanged();
+    model.NodesChanged();
   }
 }
 
@@ -107,13 +114,13 @@ void LoseReplicas(Model& model, Node& node) {
     model.TellReplica(replica, "ReplicaLost",
                       absl::StrCat(Model::ContainerName(replica), " is on ", model.NodeName(node.record.id),
                                    ", which is lost"),
-                      /*warning=*/true);
+                      /*warning=*/!IsAwayByIntent(node));
   }
 }
 
-std::string DomainOf(const Node& node) {
+std::string DomainOf(const Model& model, const Node& node) {
   for (const auto& [key, value] : node.record.labels) {
-    if (key == kDomainLabel) {
+    if (key == model.options.failure_domain) {
       return value;
     }
   }
@@ -122,36 +129,43 @@ std::string DomainOf(const Node& node) {
 
 // R2.5: counts the nodes that fell silent within one window.
 void ReviewMassSilence(Model& model, const Node& newest) {
+  size_t all = 0;
   size_t silent = 0;
-  const std::string domain = DomainOf(newest);
+  const std::string domain = DomainOf(model, newest);
   size_t in_domain = 0;
   size_t silent_in_domain = 0;
   for (const auto& [id, node] : model.nodes) {
+    if (IsAwayByIntent(node)) {
+      continue;
+    }
+    ++all;
     const bool fell = node.status != NodeStatus::kUp && node.status != NodeStatus::kNeverSeen &&
                       newest.last_word - node.last_word <= kMassWindow;
     silent += fell ? 1 : 0;
-    if (!domain.empty() && DomainOf(node) == domain) {
+    if (!domain.empty() && DomainOf(model, node) == domain) {
       ++in_domain;
       silent_in_domain += fell ? 1 : 0;
     }
   }
-  const bool third = model.nodes.size() >= kMassNodes && silent * 3 > model.nodes.size();
-  const bool whole_domain = in_domain >= 2 && in_domain < model.nodes.size() && silent_in_domain == in_domain;
-  if ((!third && !whole_domain) || model.mass_recovery) {
+  const bool third = all >= kMassNodes && silent * 3 > all;
+  const bool whole_domain = in_domain >= 2 && in_domain < all && silent_in_domain == in_domain;
+  if (IsAwayByIntent(newest) || (!third && !whole_domain) || model.mass_recovery) {
     return;
   }
   model.mass_recovery = true;
   model.mass_hold_until = model.now + model.options.mass_hold;
   model.WakeAt({TimerKey::Kind::kMassHold, "", ""}, *model.mass_hold_until);
-  model.Tell({"node",
-              "MassLossHold",
-              absl::StrCat(silent, " of ", model.nodes.size(), " nodes fell silent together",
-                           whole_domain ? absl::StrCat(" (all of zone ", domain, ")") : "",
-                           ": nothing is replaced for ", absl::FormatDuration(model.options.mass_hold)),
-              {},
-              {},
-              {},
-              true});
+  model.Tell(
+      {"node",
+       "MassLossHold",
+       absl::StrCat(
+           silent, " of ", all, " nodes fell silent together",
+           whole_domain ? absl::StrCat(" (all of ", model.options.failure_domain, " ", domain, ")") : "",
+           ": nothing is replaced for ", absl::FormatDuration(model.options.mass_hold)),
+       {},
+       {},
+       {},
+       true});
 }
 
 bool RefuseHello(Model& model, const NodeConnected& hello, std::vector<Order>& orders) {
@@ -164,6 +178,15 @@ bool RefuseHello(Model& model, const NodeConnected& hello, std::vector<Order>& o
     return refuse(Refuse::Code::kClusterMismatch,
                   absl::StrCat("node ", hello.name, " belongs to cluster ", hello.cluster.value(),
                                ", this controller is of cluster ", model.cluster.value()));
+  }
+  const auto& removed = model.whole.removed_nodes;
+  if (std::any_of(removed.begin(), removed.end(),
+                  [&](const RemovedNode& node) { return node.id == hello.node; })) {
+    return refuse(
+        Refuse::Code::kRemoved,
+        absl::StrCat("node ", hello.name, " (", hello.node.value(),
+                     ") was removed by an operator; to join again it needs another node id: stop its "
+                     "agent, delete the file `node` in its state_dir, start it"));
   }
   const Node* known = model.FindNode(hello.node);
   if (known != nullptr && known->stream && known->record.engine_id != hello.engine_id) {
@@ -195,6 +218,17 @@ void NoteOrphan(Model& model, Node& node, const FoundReplica& found) {
                 found.id,
                 node.record.id,
                 true});
+  }
+}
+
+// R10.4: an agent that connects anew may have another policy.
+void ForgetRefusals(Model& model, Node& node) {
+  const std::map<std::string, Instant> refused = std::exchange(node.refused_specs, {});
+  for (auto& [key, service] : model.services) {
+    if (!refused.empty() && service.spec && refused.contains(service.spec->spec_hash)) {
+      service.failures = 0;
+      model.ReviewService(key);
+    }
   }
 }
 
@@ -263,12 +297,13 @@ void Connect(Model& model, const NodeConnected& hello, std::vector<Order>& order
   NoteDelay(node, hello.now, hello.sent);
   Hear(model, node, hello.now);
   SetOrphans(model, node, hello.found);
+  ForgetRefusals(model, node);
   orders.push_back({hello.node, hello.stream, Welcome{model.cluster, model.epoch, model.settled}});
   model.AssignmentChanged(hello.node);
   model.ProbesChanged(hello.node);
   ReviewQueues(model);  // also when it was away too briefly to be suspect
   model.EdgesChanged();
-  model.RoomChanged();
+  model.NodesChanged();
   model.ShowNode(hello.node);
   ReviewSettled(model);
 }

@@ -63,6 +63,10 @@ void Model::Load(const StoredState& stored) {
     if (record.edge) {
       edges.insert(record.id);
     }
+    if (record.availability == NodeAvailability::kDraining ||
+        record.availability == NodeAvailability::kMaintenance) {
+      emptying.insert(record.id);
+    }
     ShowNode(record.id);
   }
   for (const ServiceRecord& record : stored.services) {
@@ -128,6 +132,7 @@ void Model::Index(Replica& replica) {
   node.record.id = replica.record.node;
   node.replicas.insert(replica.record.id);
   node.by_handle[replica.record.handle] = &replica;
+  node.published += static_cast<int64_t>(replica.record.published.size());
 }
 
 Node* Model::FindNode(const NodeId& id) { return Find(nodes, id); }
@@ -264,6 +269,7 @@ void Model::SetState(Replica& replica, ReplicaState to) {
     }
     AssignmentChanged(node->record.id);
     ShowNode(node->record.id, /*soft=*/true);
+    LeftNode(*node);
   }
   const ServiceKey& key = replica.record.service;
   BackendsChanged(key);
@@ -291,11 +297,13 @@ void Model::Erase(ReplicaId id) {
     }
     node->replicas.erase(id);
     node->by_handle.erase(replica.record.handle);
+    node->published -= static_cast<int64_t>(replica.record.published.size());
     for (const ServiceKey& waiting : std::exchange(node->waiting_to_stop, {})) {
       ReviewService(waiting);
     }
     AssignmentChanged(node->record.id);
     ShowNode(node->record.id);
+    LeftNode(*node);
   }
   Service& service = services.at(key);
   service.replicas.erase(id);
@@ -311,6 +319,12 @@ void Model::Erase(ReplicaId id) {
   ShowService(key);
 }
 
+void Model::LeftNode(const Node& node) {
+  if (!node.empty_told) {
+    WakeAt({TimerKey::Kind::kAvailability, node.record.id.value(), ""}, now);
+  }
+}
+
 void Model::MaybeForget(ServiceKey key) {
   auto it = services.find(key);
   if (it != services.end() && it->second.retired && !it->second.stored && it->second.replicas.empty()) {
@@ -323,6 +337,8 @@ void Model::MaybeForget(ServiceKey key) {
     services.erase(it);
     draining.erase(key);
     waiting_for_room.erase(key);
+    short_of_room.erase(key);
+    global.erase(key);
     ShowService(key);
   }
 }
@@ -353,6 +369,11 @@ void Model::ReviewStack(const std::string& stack) {
 void Model::RoomChanged() {
   review_.insert(waiting_for_room.begin(), waiting_for_room.end());
   waiting_for_room.clear();
+}
+
+void Model::NodesChanged() {
+  RoomChanged();
+  review_.insert(global.begin(), global.end());
 }
 
 void Model::ShowService(const ServiceKey& key, bool soft) {

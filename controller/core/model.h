@@ -100,6 +100,11 @@ struct Service {
   uint32_t failures = 0;             // in a row
   Instant retry_at;                  // no new replica before, after failures
   std::set<uint32_t> taken_numbers;  // names that somebody else holds
+  uint32_t unhealthy = 0;            // replaced in a row soon after they had got ready (R2.6)
+  Instant unhealthy_retry_at;        // none is replaced for that before
+  bool shared_cause = false;         // told as SharedCauseSuspected
+  // Room that a node keeps for the next replica, because one was stopped elsewhere for it (kept_room.h).
+  std::optional<std::pair<NodeId, Resources>> kept_room;
 
   std::vector<std::string> blocked;
   bool shown_soft = false;  // already among those whose samples changed
@@ -129,6 +134,7 @@ struct Node {
   bool heard = false;      // since the core's start
   Instant suspect_since;
   Instant lost_since;
+  bool empty_told = true;  // that all that can leave a draining node has left it
 
   // R2.2: smallest (receive − send), of the running and of the last five minutes.
   std::array<std::optional<Duration>, 2> smallest_delay;
@@ -143,7 +149,11 @@ struct Node {
   std::set<ReplicaId> replicas;
   std::map<uint32_t, Replica*> by_handle;
   Resources reserved;
-  std::set<uint32_t> refused_ports;      // host ports that turned out to be somebody else's
+  int64_t published = 0;             // host ports that its replicas hold, at most
+  std::set<uint32_t> refused_ports;  // host ports that turned out to be somebody else's
+  // Specs that the host's own policy refused (R10.4), by hash: when it was first known. Forgotten when the
+  // agent connects anew, since its policy may be another one then.
+  std::map<std::string, Instant> refused_specs;
   std::set<ServiceKey> waiting_to_stop;  // services held back by the mass removal cap
 
   // What was last sent on this stream.
@@ -173,7 +183,7 @@ struct Stack {
 
 // A timer names what to look at again; several for one thing collapse into the earliest.
 struct TimerKey {
-  enum class Kind { kNode, kService, kQueue, kSettle, kMassHold, kFreeze, kView };
+  enum class Kind { kNode, kService, kQueue, kSettle, kMassHold, kFreeze, kAvailability, kView };
 
   Kind kind = Kind::kView;
   std::string first;   // node, or stack
@@ -258,6 +268,9 @@ class Model {
   // Services with replicas that found no room look again.
   void RoomChanged();
 
+  // A node came, went or may take other things than before: so do those that have one on every node.
+  void NodesChanged();
+
   void AssignmentChanged(const NodeId& node) { assign_.insert(node); }
 
   void ProbesChanged(const NodeId& node) { probes_.insert(node); }
@@ -297,9 +310,12 @@ class Model {
 
   // Services that wait for room, and those with draining replicas (a superset, pruned by readers).
   std::set<ServiceKey> waiting_for_room;
+  std::set<ServiceKey> short_of_room;  // had replicas without room when they were last reviewed
+  std::set<ServiceKey> global;         // have one replica on every node
   std::set<ServiceKey> draining;
   std::map<std::string, std::set<ServiceKey>> gated;  // by stack: wait for another service (R7.3)
   std::set<NodeId> edges;                             // nodes with a balancer, silent ones included (R6.3)
+  std::set<NodeId> emptying;                          // nodes that drain or are in maintenance
   std::map<uint32_t, ServiceKey> set_owners;          // by BackendSet::handle
 
   // ---- timers ----
@@ -354,6 +370,8 @@ class Model {
   void Load(const StoredState& stored);
   void Index(Replica& replica);
   void NoteStartup(Replica& replica);
+  // Something on the node changed: it may be empty now, which somebody waits for.
+  void LeftNode(const Node& node);
 
   Prng prng_;
   uint32_t event_count_ = 0;

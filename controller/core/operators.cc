@@ -5,6 +5,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "controller/core/assign.h"
+#include "controller/core/freeze.h"
 #include "controller/core/place.h"
 #include "controller/core/scale.h"
 
@@ -25,6 +27,9 @@ const ServiceSpec* FindSpec(const StackSpec& stack, const std::string& name) {
 }
 
 std::string CountText(const ServiceSpec& spec) {
+  if (spec.global) {
+    return "one replica on every node that may have it";
+  }
   if (spec.autoscale) {
     return absl::StrCat(spec.autoscale->min, " to ", spec.autoscale->max, " replicas");
   }
@@ -49,6 +54,7 @@ std::vector<std::string> Differences(const ServiceSpec& before, const ServiceSpe
     details.push_back("the container's configuration changed");
   }
   if (before.autoscale.has_value() != after.autoscale.has_value() || before.replicas != after.replicas ||
+      before.global != after.global ||
       (after.autoscale &&
        (before.autoscale->min != after.autoscale->min || before.autoscale->max != after.autoscale->max))) {
     details.push_back(absl::StrCat(CountText(before), " → ", CountText(after)));
@@ -60,6 +66,13 @@ std::vector<std::string> Differences(const ServiceSpec& before, const ServiceSpe
   }
   if (before.reserved_cpu != after.reserved_cpu || before.reserved_memory != after.reserved_memory) {
     details.push_back("reservations changed");
+  }
+  if (before.constraints != after.constraints || before.spread_over != after.spread_over ||
+      before.max_per_node != after.max_per_node || before.bin_pack != after.bin_pack) {
+    details.push_back("placement changed");
+  }
+  if (before.priority != after.priority) {
+    details.push_back(absl::StrCat("priority ", before.priority, " → ", after.priority));
   }
   if (details.empty()) {
     details.push_back("settings changed");
@@ -111,7 +124,7 @@ void ApplyService(Model& model, const Stack& stack, const ServiceSpec& spec, con
     record.backend_revision = revision;
     service.stored = true;
   }
-  const bool keeps_count = !fresh && spec.autoscale;
+  const bool keeps_count = !fresh && (spec.autoscale || spec.global);
   record.desired = ClampCount(spec, keeps_count ? record.desired : spec.replicas);
   if (!spec.autoscale) {
     record.held = false;
@@ -199,6 +212,12 @@ absl::Status WhyNotScaled(const Service& service, const ScaleService& request) {
   if (spec.task) {
     return absl::InvalidArgumentError(
         absl::StrCat(name, " is a task: it runs once per revision and cannot be scaled"));
+  }
+  if (spec.global) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name,
+                     " is global: it has one replica on every node that may have it; constraints "
+                     "say which those are"));
   }
   if (request.replicas < 0) {
     return absl::InvalidArgumentError("the number of replicas must be 0 or more");
@@ -309,7 +328,8 @@ Reply Answer(Model& model, const ApplyStack& request) {
   }
   Take(model, request);
   reply.revision = model.stacks.at(request.spec.name).record.revision;
-  reply.message = absl::StrCat("stack ", request.spec.name, " is at revision ", reply.revision);
+  reply.message = absl::StrCat("stack ", request.spec.name, " is at revision ", reply.revision,
+                               model.frozen() ? absl::StrCat("; ", FrozenText(model)) : "");
   TellOperator(model, "StackApplied",
                absl::StrCat("stack ", request.spec.name, " revision ", reply.revision, " applied"),
                request.who, request.message, {request.spec.name, ""});
@@ -394,6 +414,7 @@ Reply Answer(Model& model, const PauseService& request) {
   service->input_changed = true;
   model.TouchRecord(*service);
   model.ReviewService(service->key);
+  HandsOffChanged(model, *service);
   reply.message = absl::StrCat(
       ToString(service->key), request.down_only ? " is not scaled down" : " is not scaled",
       request.duration ? absl::StrCat(" for ", absl::FormatDuration(*request.duration)) : " until resumed");
@@ -414,6 +435,7 @@ Reply Answer(Model& model, const ResumeService& request) {
   service->input_changed = true;
   model.TouchRecord(*service);
   model.ReviewService(service->key);
+  HandsOffChanged(model, *service);
   reply.message = absl::StrCat(ToString(service->key), " is scaled by its signals");
   TellOperator(model, "ServiceResumed", reply.message, request.who, request.message, service->key);
   return reply;

@@ -18,8 +18,8 @@ Reply Answer(Model& model, const FreezeCluster& request);
 void TellOperator(Model& model, std::string reason, std::string what, const std::string& who,
                   const std::string& message, const ServiceKey& service, const NodeId& node = NodeId());
 
-// Ends a freeze and maintenance whose time is over.
-void ReviewFreeze(Model& model);
+// "eve: disk is replaced"; either part may be empty.
+std::string NoteOf(const std::string& who, const std::string& message);
 
 // The difference between what runs and what is asked for; empty: nothing to do. Pure.
 Plan MakePlan(const StackRecord* before, const StackSpec& after);

@@ -3,36 +3,16 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "common/check.h"
 #include "controller/core/ports.h"
 
 namespace drover::controller {
 namespace {
 
-constexpr size_t kReasonsShown = 8;
-
-bool HostPortTaken(const Model& model, const Node& node, const ServiceSpec& spec, uint32_t* which) {
-  if (spec.host_ports.empty()) {
-    return false;
-  }
-  for (const ReplicaId id : node.replicas) {
-    const Replica& other = model.replicas.at(id);
-    auto service = model.services.find(other.record.service);
-    if (!HoldsReservation(other.state) || service == model.services.end() || !service->second.spec) {
-      continue;
-    }
-    for (const uint32_t port : spec.host_ports) {
-      const std::vector<uint32_t>& taken = service->second.spec->host_ports;
-      if (std::find(taken.begin(), taken.end(), port) != taken.end()) {
-        *which = port;
-        return true;
-      }
-    }
-  }
-  return false;
-}
+// Pressure counts in steps, so that its noise does not reorder the nodes.
+constexpr int64_t kPressureStep = 25;
+constexpr int64_t kMostPressure = 75;
+constexpr int64_t kRefusal = 1'000'000;  // outweighs failed replicas: it will be refused again (R10.4)
 
 // How full a node is, in thousandths, by its scarcer resource.
 int64_t Fullness(const Node& node) {
@@ -42,68 +22,43 @@ int64_t Fullness(const Node& node) {
                   share(node.reserved.memory.value() >> 10, capacity.memory.value() >> 10));
 }
 
+// The share of time, in percent and in steps, for which tasks of the host wait for a CPU or the disk.
+int64_t HostPressure(const Node& node) {
+  if (!node.host) {
+    return 0;
+  }
+  const double most = std::max(node.host->pressure_cpu.value_or(0), node.host->pressure_io.value_or(0));
+  const auto steps = static_cast<int64_t>(std::clamp(most, 0.0, 100.0)) / kPressureStep;
+  return std::min(steps * kPressureStep, kMostPressure);
+}
+
 // The part of a node's room for this service that it would hold with one replica more, in millionths,
-// by the scarcer resource. Equal parts everywhere: shared by free capacity.
+// by the scarcer resource. Equal parts everywhere: shared by free capacity. Of the free room the share in
+// which the host makes others wait does not count.
 int64_t PartWithOneMore(const Node& node, Resources need, int64_t here) {
   const Resources free = node.record.capacity - node.reserved;
-  const auto part = [here](int64_t each, int64_t left) {
-    const int64_t room = left + here * each;
+  const int64_t counts = 100 - HostPressure(node);
+  const auto part = [here, counts](int64_t each, int64_t left) {
+    const int64_t room = left * counts / 100 + here * each;
     return room <= 0 ? 1'000'000 : (here + 1) * each * 1'000'000 / room;
   };
   return std::max(part(need.cpu.value(), free.cpu.value()),
                   part(need.memory.value() >> 10, free.memory.value() >> 10));
 }
 
-std::string LivenessReason(const Node& node) {
-  switch (node.status) {
-    case NodeStatus::kUp:
-      return node.stream ? "" : "not connected";
-    case NodeStatus::kSuspect:
-      return "silent";
-    case NodeStatus::kLost:
-      return "lost";
-    case NodeStatus::kNeverSeen:
-      return "not seen since the controller started";
+int64_t NumberOf(const std::map<NodeId, int64_t>& map, const NodeId& id) {
+  if (map.empty()) {
+    return 0;
   }
-  return "";
+  auto it = map.find(id);
+  return it == map.end() ? 0 : it->second;
+}
+
+bool IsThrashing(const Node& node) {
+  return node.host && node.host->pressure_memory.value_or(0) > kMemoryPressure;
 }
 
 }  // namespace
-
-std::string CpuText(MilliCpu cpu) {
-  return absl::StrFormat("%g CPU", static_cast<double>(cpu.value()) / 1000);
-}
-
-std::string MemoryText(Bytes memory) { return absl::StrCat(memory.value() >> 20, " MiB"); }
-
-std::string WhyNot(const Model& model, const Service& service, const Node& node) {
-  const ServiceSpec& spec = *service.spec;
-  if (spec.pinned() && !service.record.data_node.value().empty() &&
-      service.record.data_node != node.record.id) {
-    return "does not hold its data";
-  }
-  if (std::string reason = LivenessReason(node); !reason.empty()) {
-    return reason;
-  }
-  if (uint32_t port = 0; HostPortTaken(model, node, spec, &port)) {
-    return absl::StrCat("host port ", port, " is taken");
-  }
-  const Resources need = model.ReservationOf(service);
-  const Resources room = node.record.capacity - node.reserved;
-  if (!Fits(need, room)) {
-    if (need.cpu > room.cpu) {
-      return absl::StrCat(CpuText(std::max(room.cpu, MilliCpu(0))), " free, ", CpuText(need.cpu), " wanted",
-                          spec.reserved_cpu ? "" : " (assumed)");
-    }
-    return absl::StrCat(MemoryText(std::max(room.memory, Bytes(0))), " free, ", MemoryText(need.memory),
-                        " wanted", spec.reserved_memory ? "" : " (assumed)");
-  }
-  if (!HandOutPorts(model, node, spec)) {
-    return absl::StrCat("no free port in its port_range ", node.record.port_first, "-",
-                        node.record.port_last);
-  }
-  return "";
-}
 
 Placer::Placer(const Model& model, const Service& service)
     : model_(model), service_(service), need_(model.ReservationOf(service)) {
@@ -111,75 +66,112 @@ Placer::Placer(const Model& model, const Service& service)
   image_nodes_ = image == model.image_nodes.end() ? nullptr : &image->second;
   for (const ReplicaId id : service.replicas) {
     const Replica& replica = model.replicas.at(id);
-    if (replica.state == ReplicaState::kFailed) {
-      ++failed_[replica.record.node];
-    } else {
-      ++here_[replica.record.node];
+    ++(replica.state == ReplicaState::kFailed ? failed_ : here_)[replica.record.node];
+  }
+  here_.erase(NodeId());
+  for (const auto& [id, count] : here_) {
+    Path path = PathOf(model.nodes.at(id));
+    for (; !path.empty(); path.pop_back()) {
+      in_part_[path] += count;
     }
   }
   for (const auto& [id, node] : model.nodes) {
+    if (node.refused_specs.contains(service.spec->spec_hash)) {
+      failed_[id] += kRefusal;
+    }
     Rank(node);
   }
 }
 
+Placer::Path Placer::PathOf(const Node& node) const {
+  Path path;
+  for (const std::string& attribute : service_.spec->spread_over) {
+    // Nodes without the label are a part of their own.
+    path.emplace_back(AttributeOf(node, attribute).value_or(""));
+  }
+  return path;
+}
+
 void Placer::Rank(const Node& node) {
-  if (!WhyNot(model_, service_, node).empty()) {
+  if (Exclusion exclusion = Exclude(model_, service_, node); exclusion.rule != NodeRule::kNone) {
+    excluded_.emplace_back(node.record.id, std::move(exclusion));
     return;
   }
-  const auto number = [&node](const std::map<NodeId, int64_t>& map) {
-    auto it = map.find(node.record.id);
-    return it == map.end() ? int64_t{0} : it->second;
-  };
-  const int64_t lacks_image = image_nodes_ != nullptr && !image_nodes_->contains(node.record.id) ? 1 : 0;
+  const NodeId& id = node.record.id;
+  const bool lacks_image = image_nodes_ != nullptr && !image_nodes_->contains(id);
+  const int64_t here = NumberOf(here_, id);
   const int64_t fullness = Fullness(node);
-  const int64_t here = number(here_);
-  const Score score = service_.spec->bin_pack
-                          ? Score(number(failed_), lacks_image, -fullness, 0, 0)
-                          : Score(number(failed_), lacks_image, std::min<int64_t>(here, 1),
-                                  PartWithOneMore(node, need_, here), fullness);
-  order_.emplace(score, node.record.id);
+  const After after = service_.spec->bin_pack
+                          ? After(-fullness, 0, 0)
+                          : After(std::min<int64_t>(here, 1), PartWithOneMore(node, need_, here), fullness);
+  groups_[PathOf(node)].emplace(Before(IsThrashing(node), NumberOf(failed_, id), lacks_image), after, id);
+}
+
+std::vector<int64_t> Placer::CountsOf(const Path& path) const {
+  std::vector<int64_t> counts;
+  Path part;
+  for (const std::string& value : path) {
+    part.push_back(value);
+    auto count = in_part_.find(part);
+    counts.push_back(count == in_part_.end() ? 0 : count->second);
+  }
+  return counts;
+}
+
+Placer::Groups::const_iterator Placer::Next() const {
+  if (groups_.size() <= 1) {
+    return groups_.begin();
+  }
+  const auto key = [this](Groups::const_iterator group) {
+    const auto& [before, after, id] = *group->second.begin();
+    return std::tuple(before, CountsOf(group->first), after, id);
+  };
+  auto best = groups_.begin();
+  auto best_key = key(best);
+  for (auto group = std::next(best); group != groups_.end(); ++group) {
+    if (auto candidate = key(group); candidate < best_key) {
+      best = group;
+      best_key = std::move(candidate);
+    }
+  }
+  return best;
 }
 
 Placement Placer::Best() const {
   Placement placement;
-  if (order_.empty()) {
-    placement.excluded = Excluded();
+  const auto group = Next();
+  if (group == groups_.end()) {
+    placement.excluded = model_.nodes.empty() ? "no node has ever connected" : GroupedText(model_, excluded_);
     return placement;
   }
   const ServiceSpec& spec = *service_.spec;
-  const Node& best = model_.nodes.at(order_.begin()->second);
+  const Node& best = model_.nodes.at(std::get<NodeId>(*group->second.begin()));
   const Resources room = best.record.capacity - best.reserved;
   placement.node = best.record.id;
   placement.ports = *HandOutPorts(model_, best, spec);
   placement.why = absl::StrCat(spec.bin_pack ? "fullest that fits" : "spread by free capacity", ": ",
                                CpuText(room.cpu), " and ", MemoryText(room.memory), " free");
+  if (!spec.spread_over.empty()) {
+    absl::StrAppend(&placement.why, ", ", spec.spread_over.front(), " \"", group->first.front(), "\"");
+  }
   return placement;
 }
 
 void Placer::Bound() {
-  DROVER_CHECK(!order_.empty());
-  const NodeId id = order_.begin()->second;
-  order_.erase(order_.begin());
+  const auto next = Next();
+  DROVER_CHECK(next != groups_.end());
+  Path path = next->first;
+  const auto group = groups_.find(path);
+  const NodeId id = std::get<NodeId>(*group->second.begin());
+  group->second.erase(group->second.begin());
+  if (group->second.empty()) {
+    groups_.erase(group);
+  }
   ++here_[id];
+  for (; !path.empty(); path.pop_back()) {
+    ++in_part_[path];
+  }
   Rank(model_.nodes.at(id));
-}
-
-std::string Placer::Excluded() const {
-  if (model_.nodes.empty()) {
-    return "no node has ever connected";
-  }
-  std::vector<std::string> reasons;
-  for (const auto& [id, node] : model_.nodes) {
-    if (reasons.size() == kReasonsShown) {
-      break;
-    }
-    reasons.push_back(absl::StrCat(model_.NodeName(id), ": ", WhyNot(model_, service_, node)));
-  }
-  std::string text = absl::StrJoin(reasons, "; ");
-  if (model_.nodes.size() > reasons.size()) {
-    absl::StrAppend(&text, "; and ", model_.nodes.size() - reasons.size(), " more");
-  }
-  return text;
 }
 
 }  // namespace drover::controller

@@ -1,5 +1,5 @@
-// Where a replica goes: hard rules filter the nodes, soft rules order those that are left. A node
-// that is left out is left out for a reason that people can read.
+// Where a replica goes: hard rules (node_rules.h) filter the nodes, soft rules order those that are left.
+// docs/placement.md says it for people.
 #pragma once
 
 #include <map>
@@ -10,21 +10,27 @@
 #include <vector>
 
 #include "controller/core/model.h"
+#include "controller/core/node_rules.h"
 
 namespace drover::controller {
 
 struct Placement {
   NodeId node;  // empty: none fits, see `excluded`
   std::vector<PublishedPort> ports;
-  std::string why;       // of the choice: "fewest of the service (0), 3 CPU free"
-  std::string excluded;  // "node-a: 0.2 CPU free, 1 wanted; node-b: lost"
+  std::string why;       // of the choice: "spread by free capacity: 3 CPU and 512 MiB free"
+  std::string excluded;  // as GroupedText
 };
 
+// A host whose tasks wait for memory for this share of the time (PSI, some avg10, percent) thrashes; more
+// replicas are given to it only when no other node takes them.
+inline constexpr double kMemoryPressure = 40;
+
 // Ranks the nodes once for replicas of the newest spec that are placed one after the other, so that a
-// thousand of them cost little more than one. Hard: up, pinned data (R7.1), host ports, routed port
-// range, room by reservation (R3.5). Soft, in this order: no failed replica of the service, image
-// present (R9.1), then spread (fewest of the service, most room) or bin-pack (least room). Equal nodes:
-// the smaller id. Nothing but the replicas that it places may change on the nodes while it lives.
+// thousand of them cost little more than one. Soft, in this order: no memory pressure, not refused by
+// the host's own policy (R10.4), no failed replica of the service, image present (R9.1), fewest of the
+// service in the node's part of each label that it is spread over, then spread (none of the service,
+// most room) or bin-pack (least room). Where tasks wait for CPU or disk, room counts for less. Equal
+// nodes: the smaller id. Nothing but the replicas that it places may change on the nodes while it lives.
 class Placer {
  public:
   Placer(const Model& model, const Service& service);
@@ -35,11 +41,23 @@ class Placer {
   // The next replica was bound to the node that Best() gave.
   void Bound();
 
- private:
-  using Score = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t>;  // smaller is better
+  // Nodes that can take none more.
+  const std::vector<std::pair<NodeId, Exclusion>>& excluded() const { return excluded_; }
 
+ private:
+  // Smaller is better. What counts before the labels to spread over, and after them.
+  using Before = std::tuple<bool, int64_t, bool>;
+  using After = std::tuple<int64_t, int64_t, int64_t>;
+  using Ranked = std::tuple<Before, After, NodeId>;
+  using Path = std::vector<std::string>;  // values of the first labels of `spread_over`
+  using Groups = std::map<Path, std::set<Ranked>>;
+
+  Path PathOf(const Node& node) const;
   void Rank(const Node& node);
-  std::string Excluded() const;
+  // How many of the service each part has in which the group lies, the largest part first.
+  std::vector<int64_t> CountsOf(const Path& path) const;
+  // The group whose first node comes next; its end when none is left.
+  Groups::const_iterator Next() const;
 
   const Model& model_;
   const Service& service_;
@@ -47,15 +65,9 @@ class Placer {
   const std::set<NodeId>* image_nodes_ = nullptr;  // null: no node is known to have the image
   std::map<NodeId, int64_t> here_;                 // replicas of the service, not failed
   std::map<NodeId, int64_t> failed_;
-  std::set<std::pair<Score, NodeId>> order_;  // nodes that can take one more
+  std::map<Path, int64_t> in_part_;  // the same by label values, of each length
+  Groups groups_;                    // nodes that can take one more
+  std::vector<std::pair<NodeId, Exclusion>> excluded_;
 };
-
-// Empty when `node` can take one more replica, else the reason. Shared with admission.
-std::string WhyNot(const Model& model, const Service& service, const Node& node);
-
-// "0.25 CPU", "2 CPU".
-std::string CpuText(MilliCpu cpu);
-// "128 MiB".
-std::string MemoryText(Bytes memory);
 
 }  // namespace drover::controller

@@ -6,10 +6,17 @@
 #include "absl/strings/str_cat.h"
 #include "common/check.h"
 #include "controller/core/autoscale/conditions.h"
+#include "controller/core/availability.h"
 #include "controller/core/drain.h"
+#include "controller/core/freeze.h"
+#include "controller/core/global.h"
+#include "controller/core/health.h"
+#include "controller/core/kept_room.h"
 #include "controller/core/liveness.h"
+#include "controller/core/lost.h"
 #include "controller/core/place.h"
 #include "controller/core/rollout.h"
+#include "controller/core/room.h"
 #include "controller/core/scale.h"
 #include "controller/core/signals.h"
 
@@ -40,67 +47,8 @@ StopOrder OrderFor(const Model& model, const Service& service) {
   return order;
 }
 
-// R3.2: what was replaced while its node was away is told to stop as soon as the node is back.
-void StopReturned(Model& model, Service& service) {
-  if (service.in(ReplicaState::kLost) == 0) {
-    return;
-  }
-  for (const ReplicaId id : Ids(service)) {
-    const Replica& replica = model.replicas.at(id);
-    if (replica.state == ReplicaState::kLost && replica.record.superseded &&
-        model.nodes.at(replica.record.node).up()) {
-      BeginStop(model, id,
-                {.reason = replica.record.reason.empty() ? "Superseded" : replica.record.reason,
-                 .forced = true,
-                 .operator_change = replica.record.operator_change,
-                 .remove_volumes = replica.record.remove_volumes});
-    }
-  }
-}
-
-void ReplaceLost(Model& model, Service& service) {
-  if (service.in(ReplicaState::kLost) == 0) {
-    return;
-  }
-  for (const ReplicaId id : Ids(service)) {
-    Replica& replica = model.replicas.at(id);
-    if (replica.state != ReplicaState::kLost || replica.record.superseded) {
-      continue;
-    }
-    std::string why;
-    const std::optional<Instant> at = ReplaceAt(model, service, replica, &why);
-    if (!at || model.now < *at) {
-      service.blocked.push_back(why);
-      if (at) {
-        model.WakeService(service.key, *at);
-      }
-      continue;
-    }
-    const Census census = Count(model, service);
-    int64_t lost = 0;
-    for (const ReplicaId other : service.replicas) {
-      const Replica& candidate = model.replicas.at(other);
-      lost += candidate.state == ReplicaState::kLost && !candidate.record.superseded ? 1 : 0;
-    }
-    if (census.active <= service.record.desired && !AdmitReplacement(model, service, census.active - lost)) {
-      service.blocked.push_back(
-          absl::StrCat("MassLossHold: ", Model::ContainerName(replica),
-                       " is not replaced yet, because many nodes fell silent together"));
-      continue;
-    }
-    replica.record.superseded = true;
-    replica.record.reason = "Superseded";
-    model.TouchRecord(replica);
-    service.input_changed = true;
-    model.ReviewService(service.key);
-    model.ShowService(service.key);
-    model.TellReplica(replica, "ReplicaReplaced",
-                      absl::StrCat(Model::ContainerName(replica), " on ", model.NodeName(replica.record.node),
-                                   " is replaced and will be stopped when the node is back"));
-  }
-}
-
 void StopAll(Model& model, Service& service) {
+  GiveRoomBack(model, service);
   const StopOrder order = OrderFor(model, service);
   for (const ReplicaId id : Ids(service)) {
     BeginStop(model, id, order);
@@ -120,11 +68,43 @@ void ReviewDrains(Model& model, Service& service) {
   }
 }
 
+// Why the count that was decided is not reached yet.
+struct Obstacle {
+  std::string reason;  // CamelCase; empty: none
+  std::string message;
+};
+
+// What became of replicas that no node took.
+struct Unplaced {
+  Obstacle obstacle;
+  bool by_its_kind = false;  // on some nodes for what they have of it, or of its ports, already
+};
+
+// No node took so many of the service's replicas.
+Unplaced TellWithoutRoom(Model& model, Service& service, int64_t count, const std::string& excluded,
+                         const Placer& placer) {
+  model.waiting_for_room.insert(service.key);
+  Unplaced unplaced{
+      .obstacle = {.reason = "NoRoom",
+                   .message = absl::StrCat("pending: no node for ", count,
+                                           count == 1 ? " replica: " : " replicas: ", excluded)}};
+  service.blocked.push_back(unplaced.obstacle.message);
+  if (std::string room = TakeRoom(model, service, count, placer.excluded()); !room.empty()) {
+    service.blocked.push_back(std::move(room));
+  }
+  unplaced.by_its_kind =
+      std::any_of(placer.excluded().begin(), placer.excluded().end(), [](const auto& entry) {
+        return entry.second.rule == NodeRule::kPerNode || entry.second.rule == NodeRule::kHostPort;
+      });
+  return unplaced;
+}
+
 // Pending replicas look for room again; those that the newest spec made stale are dropped. All of a
-// service need the same room: where one finds none, the others need not look. Returns how many found none.
-int64_t PlacePending(Model& model, Service& service, std::vector<Choice>* choices) {
+// service need the same room: where one finds none, the others need not look.
+Unplaced PlacePending(Model& model, Service& service, std::vector<Choice>* choices) {
   if (service.in(ReplicaState::kPending) == 0) {
-    return 0;
+    NoteShortOfRoom(model, service, false);
+    return {};
   }
   std::vector<ReplicaId> ids = Ids(service);
   std::sort(ids.begin(), ids.end(), [&model](ReplicaId a, ReplicaId b) {
@@ -148,6 +128,7 @@ int64_t PlacePending(Model& model, Service& service, std::vector<Choice>* choice
       break;
     }
     if (!placer) {
+      GiveRoomBack(model, service);
       placer.emplace(model, service);
     }
     Placement placement;
@@ -173,12 +154,8 @@ int64_t PlacePending(Model& model, Service& service, std::vector<Choice>* choice
                       absl::StrCat(Model::ContainerName(replica), " → ", model.NodeName(placement.node), " (",
                                    placement.why, ")"));
   }
-  if (without_room > 0) {
-    model.waiting_for_room.insert(service.key);
-    service.blocked.push_back(absl::StrCat("pending: no node for ", without_room,
-                                           without_room == 1 ? " replica: " : " replicas: ", excluded));
-  }
-  return without_room;
+  NoteShortOfRoom(model, service, without_room > 0);
+  return without_room > 0 ? TellWithoutRoom(model, service, without_room, excluded, *placer) : Unplaced();
 }
 
 // A process that runs, or will; one that ended or is frozen is no replacement for a start.
@@ -196,8 +173,7 @@ int64_t RecallSome(Model& model, Service& service, int64_t wanted, std::vector<C
     if (recalled == wanted) {
       break;
     }
-    if (replica.state != ReplicaState::kDraining || !Model::IsCurrent(service, replica) ||
-        replica.record.superseded || !model.nodes.at(replica.record.node).up() || !CanServeAgain(replica)) {
+    if (!CanBeRecalled(model, service, replica)) {
       continue;
     }
     Recall(model, replica);
@@ -216,19 +192,26 @@ void ClearFailed(Model& model, Service& service) {
   }
 }
 
-std::string FailureText(const Model& model, const Service& service) {
-  for (const ReplicaId id : service.replicas) {
-    const Replica& replica = model.replicas.at(id);
-    if (replica.state == ReplicaState::kFailed) {
-      return absl::StrCat(replica.detail.reason.empty() ? "Failed" : replica.detail.reason, ": ",
-                          Model::ContainerName(replica), " on ", model.NodeName(replica.record.node),
-                          replica.detail.message.empty() ? "" : ": ", replica.detail.message);
-    }
+enum class Stopped { kAny, kUnreadyOnly, kUncompleted, kOldOnly };
+
+// The order for one of those that are too many.
+StopOrder OrderFor(const StopOrder& order, const std::string& gives_way) {
+  StopOrder own = order;
+  if (!gives_way.empty()) {
+    own.reason = gives_way;
+    own.operator_change = gives_way != "Unhealthy";
+    own.forced = gives_way == "Unhealthy";
   }
-  return "";
+  return own;
 }
 
-enum class Stopped { kAny, kUnreadyOnly, kUncompleted };
+std::string TextOf(const std::string& gives_way) {
+  return gives_way == "Replaced"      ? ", former spec"
+         : gives_way == "NodeDrained" ? ", its node empties"
+         : gives_way == "Unhealthy"   ? ", unhealthy"
+         : gives_way == "Misplaced"   ? ", where it may not be"
+                                      : "";
+}
 
 void StopSome(Model& model, Service& service, int64_t count, Stopped which, const StopOrder& order,
               std::vector<Choice>* choices) {
@@ -240,8 +223,12 @@ void StopSome(Model& model, Service& service, int64_t count, Stopped which, cons
       break;
     }
     const Replica& replica = model.replicas.at(id);
-    if (which == Stopped::kUnreadyOnly &&
-        (replica.state == ReplicaState::kReady || !Model::IsCurrent(service, replica))) {
+    const std::string gives_way = GivesWay(model, service, replica);
+    if (which == Stopped::kUnreadyOnly && (replica.state == ReplicaState::kReady || !gives_way.empty())) {
+      continue;
+    }
+    if (which == Stopped::kOldOnly &&
+        (replica.state == ReplicaState::kPending || gives_way.empty() || gives_way == "NodeDrained")) {
       continue;
     }
     if (which == Stopped::kUncompleted && replica.state == ReplicaState::kCompleted) {
@@ -251,17 +238,13 @@ void StopSome(Model& model, Service& service, int64_t count, Stopped which, cons
     const std::optional<int64_t> busy = BusyOf(model, service, replica);
     const std::string work = !busy ? "work unknown" : (*busy == 0 ? "idle" : absl::StrCat(*busy, " in hand"));
     choices->push_back({id, "stop", replica.record.node,
-                        absl::StrCat(ToString(replica.state), ", ", work,
-                                     Model::IsCurrent(service, replica) ? "" : ", former spec")});
-    BeginStop(model, id, order);
+                        absl::StrCat(ToString(replica.state), ", ", work, TextOf(gives_way))});
+    if (gives_way == "Unhealthy") {
+      NoteUnhealthyStopped(model, service, replica);
+    }
+    BeginStop(model, id, OrderFor(order, gives_way));
   }
 }
-
-// Why the count that was decided is not reached yet.
-struct Obstacle {
-  std::string reason;  // CamelCase; empty: none
-  std::string message;
-};
 
 // What carrying it out came to becomes part of the decision, and of the history.
 void KeepOutcome(Model& model, Service& service, std::vector<Choice> choices, const Obstacle& obstacle) {
@@ -305,6 +288,57 @@ bool MustBeCleared(const Census& census, int64_t desired) {
   return census.failed > 0 && census.active >= desired && census.current_ready == census.active;
 }
 
+// A replacement that finds no place because what it replaces holds the only one (a port of the host, the
+// last place by max_replicas_per_node) comes after it.
+void StopForItsSuccessor(Model& model, Service& service, std::vector<Choice>* choices) {
+  const Census census = Count(model, service);
+  const int64_t pending = service.in(ReplicaState::kPending);
+  const bool others_ready = census.current_ready + pending >= census.current;
+  if (census.old > 0 && census.leaving == 0 && others_ready) {
+    StopSome(model, service, 1, Stopped::kOldOnly, {.reason = "Replaced", .operator_change = true}, choices);
+  }
+}
+
+// Replicas that were to leave take the place of those that wait for one (R3.1).
+void RecallForPending(Model& model, Service& service, std::vector<Choice>* choices) {
+  if (service.in(ReplicaState::kPending) == 0 || service.in(ReplicaState::kDraining) == 0) {
+    return;
+  }
+  int64_t recalled = RecallSome(model, service, service.in(ReplicaState::kPending), choices);
+  for (const ReplicaId id : Ids(service)) {
+    if (recalled > 0 && model.replicas.at(id).state == ReplicaState::kPending) {
+      model.Erase(id);
+      --recalled;
+    }
+  }
+}
+
+// What must be stopped before another one is started leaves its node only for a place that is there and kept.
+void HoldBack(Model& model, Service& service, const Census& census, Moves* moves) {
+  if (moves->stop == 0 || census.active > service.record.desired) {
+    return;
+  }
+  for (const ReplicaId id : StopOrderOf(model, service)) {
+    const std::string gives_way = GivesWay(model, service, model.replicas.at(id));
+    if (gives_way.empty()) {
+      continue;
+    }
+    if (gives_way != "NodeDrained") {
+      return;
+    }
+    const Placement place = Placer(model, service).Best();
+    if (!place.node.value().empty()) {
+      KeepRoom(model, service, place.node);
+      return;
+    }
+    moves->stop = 0;
+    model.waiting_for_room.insert(service.key);
+    service.blocked.push_back(
+        absl::StrCat("NodeDrained: stays, because no other node takes it: ", place.excluded));
+    return;
+  }
+}
+
 void ReviewCount(Model& model, Service& service) {
   std::vector<Choice> choices;
   Obstacle obstacle;
@@ -312,8 +346,13 @@ void ReviewCount(Model& model, Service& service) {
   if (service.spec->singleton) {
     WakeAtFences(model, service);
   }
+  RecallForPending(model, service, &choices);
   Census census = Count(model, service);
+  if (census.active >= desired) {
+    GiveRoomBack(model, service);
+  }
   Moves moves = NextMoves(*service.spec, desired, census);
+  HoldBack(model, service, census, &moves);
   if (moves.start > 0) {
     moves.start -= RecallSome(model, service, moves.start, &choices);
     census = Count(model, service);
@@ -343,15 +382,15 @@ void ReviewCount(Model& model, Service& service) {
   if (MustBeCleared(census, desired)) {
     ClearFailed(model, service);
   }
-  const bool rollout = census.old > 0;
-  StopSome(
-      model, service, moves.stop, Stopped::kAny,
-      {.reason = rollout ? "Replaced" : "ScaleDown", .operator_change = rollout || OperatorsCount(service)},
-      &choices);
+  StopSome(model, service, moves.stop, Stopped::kAny,
+           {.reason = "ScaleDown", .operator_change = OperatorsCount(service)}, &choices);
   StopSome(model, service, moves.stop_unready, Stopped::kUnreadyOnly,
            {.reason = "ScaleDown", .operator_change = OperatorsCount(service)}, &choices);
-  if (PlacePending(model, service, &choices) > 0) {
-    obstacle = {"NoRoom", service.blocked.back()};
+  if (Unplaced unplaced = PlacePending(model, service, &choices); !unplaced.obstacle.reason.empty()) {
+    obstacle = std::move(unplaced.obstacle);
+    if (unplaced.by_its_kind) {
+      StopForItsSuccessor(model, service, &choices);
+    }
   }
   KeepOutcome(model, service, std::move(choices), obstacle);
 }
@@ -362,7 +401,7 @@ bool MayRetryTask(Model& model, Service& service) {
     const Replica& replica = model.replicas.at(id);
     const std::string& reason = replica.detail.reason;
     if (replica.state == ReplicaState::kFailed && reason != "ImagePullFailed" && reason != "PortInUse" &&
-        reason != "NameConflict") {
+        reason != "NameConflict" && reason != "PolicyRefused") {
       return false;
     }
   }
@@ -395,6 +434,8 @@ void ReviewTask(Model& model, Service& service) {
       former = former || model.FindReplica(id) != nullptr;
       continue;
     }
+    // Stopped because its node was to be empty: the next run begins when it is gone.
+    former = former || replica.record.reason == "NodeDrained";
     completed += replica.state == ReplicaState::kCompleted ? 1 : 0;
     failed = failed || replica.state == ReplicaState::kFailed;
     running += IsActive(replica.state) || replica.state == ReplicaState::kLost ? 1 : 0;
@@ -433,103 +474,69 @@ void ReviewTask(Model& model, Service& service) {
   PlacePending(model, service, &choices);
 }
 
-}  // namespace
-
-std::optional<int64_t> BusyOf(const Model& model, const Service& service, const Replica& replica) {
-  std::optional<int64_t> busy;
-  if (replica.sample && replica.sample->busy && service.spec) {
-    const Duration interval = service.spec->autoscale ? service.spec->autoscale->interval : absl::Seconds(1);
-    if (model.now - replica.sampled <= FreshFor(std::max(interval, model.options.report_interval))) {
-      busy = replica.sample->busy;
-    }
-  }
-  for (const NodeId& edge : model.edges) {
-    const Node& node = model.nodes.at(edge);
-    for (const BackendSet& set : service.sets) {
-      auto status = node.edge_sets.find(set.handle);
-      if (!node.up() || status == node.edge_sets.end()) {
-        continue;
-      }
-      for (const EdgeServer& server : status->second.servers) {
-        if (server.replica == replica.record.id) {
-          busy = busy.value_or(0) + server.in_flight;
-        }
-      }
-    }
-  }
-  return busy;
+// Frozen (R10.1), and not `down`, which is an operator's word about the whole stack.
+bool HoldsStill(const Model& model, const Service& service) {
+  const auto stack = model.stacks.find(service.key.stack);
+  return model.frozen() && stack != model.stacks.end() && !stack->second.record.removing;
 }
 
-std::vector<ReplicaId> StopOrderOf(const Model& model, const Service& service) {
-  struct Candidate {
-    int64_t rank = 0;  // smaller goes first
-    int64_t busy = 0;
-    int64_t neighbours = 0;
-    Instant since;
-    ReplicaId id;
-  };
+}  // namespace
 
-  std::map<NodeId, int64_t> on_node;
-  std::vector<Candidate> candidates;
+std::string FailureText(const Model& model, const Service& service) {
   for (const ReplicaId id : service.replicas) {
     const Replica& replica = model.replicas.at(id);
-    const bool waits = replica.state == ReplicaState::kLost && !replica.record.superseded;
-    const bool ended = replica.state == ReplicaState::kCompleted;
-    if (!IsActive(replica.state) && !waits && !ended) {
-      continue;
+    if (replica.state == ReplicaState::kFailed) {
+      return absl::StrCat(replica.detail.reason.empty() ? "Failed" : replica.detail.reason, ": ",
+                          Model::ContainerName(replica), " on ", model.NodeName(replica.record.node),
+                          replica.detail.message.empty() ? "" : ": ", replica.detail.message);
     }
-    ++on_node[replica.record.node];
-    Candidate candidate;
-    candidate.id = id;
-    candidate.since = replica.since;
-    const std::optional<int64_t> busy = BusyOf(model, service, replica);
-    if (replica.state == ReplicaState::kPending || waits || ended) {
-      candidate.rank = 0;
-    } else if (IsStarting(replica.state)) {
-      candidate.rank = 1;
-    } else if (replica.state != ReplicaState::kReady) {
-      candidate.rank = 2;
-    } else if (busy == 0) {
-      candidate.rank = 3;
-    } else if (!busy) {
-      candidate.rank = 4;
-    } else {
-      candidate.rank = 5;
-      candidate.busy = *busy;
-    }
-    if (candidate.rank > 0 && Model::IsCurrent(service, replica)) {
-      candidate.rank += 10;
-    }
-    candidates.push_back(candidate);
   }
-  std::vector<ReplicaId> order;
-  while (!candidates.empty()) {
-    // Each choice changes how crowded the nodes are, hence one at a time.
-    for (Candidate& candidate : candidates) {
-      candidate.neighbours = on_node[model.replicas.at(candidate.id).record.node];
-    }
-    auto first =
-        std::min_element(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) {
-          return std::tuple(a.rank, a.busy, -a.neighbours, b.since, a.id) <
-                 std::tuple(b.rank, b.busy, -b.neighbours, a.since, b.id);
-        });
-    --on_node[model.replicas.at(first->id).record.node];
-    order.push_back(first->id);
-    candidates.erase(first);
+  return "";
+}
+
+bool CanBeRecalled(const Model& model, const Service& service, const Replica& replica) {
+  if (replica.state != ReplicaState::kDraining || !GivesWay(model, service, replica).empty() ||
+      replica.record.superseded || replica.record.reason == "Unhealthy") {
+    return false;
   }
-  return order;
+  const Node& node = model.nodes.at(replica.record.node);
+  if (IsEmptying(node.record)) {
+    return false;
+  }
+  const bool given = replica.record.reason == kGivesRoom && KeptFor(model, service, node) != nullptr;
+  return node.up() && CanServeAgain(replica) && !given;
 }
 
 void ReviewService(Model& model, const Probes& probes, Service& service) {
   const std::vector<std::string> before = std::exchange(service.blocked, {});
   if (service.retired || !service.spec) {
-    StopAll(model, service);
+    if (HoldsStill(model, service)) {
+      service.blocked.push_back(FrozenText(model));
+      ReviewDrains(model, service);
+    } else {
+      StopAll(model, service);
+    }
+  } else if (HoldsStill(model, service)) {
+    service.blocked.push_back(FrozenText(model));
+    StopReturned(model, service);
+    ReviewDesired(model, probes, service);
+    ReviewDrains(model, service);
+    KeepOutcome(model, service, {}, {"Frozen", service.blocked.front()});
   } else {
     StopReturned(model, service);
     ReviewDesired(model, probes, service);
-    ReplaceLost(model, service);
+    StopOverdue(model, service);
+    if (!service.spec->global) {
+      model.global.erase(service.key);
+      ReplaceLost(model, service);
+    }
+    if (!service.spec->task) {
+      ReviewHealth(model, service);
+    }
     ReviewDrains(model, service);
-    if (service.spec->task) {
+    if (service.spec->global) {
+      ReviewGlobal(model, service);
+    } else if (service.spec->task) {
       ReviewTask(model, service);
     } else {
       ReviewCount(model, service);

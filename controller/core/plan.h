@@ -3,6 +3,8 @@
 // the service, so a lost occasion costs a round, not correctness.
 #pragma once
 
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "controller/core/model.h"
@@ -16,6 +18,12 @@ void ReviewService(Model& model, const Probes& probes, Service& service);
 // Who is stopped first (R5.1): pending, old spec, starting, unready, known idle, unknown, busy with
 // least work; then the younger; from the node with most of the service. All active replicas.
 std::vector<ReplicaId> StopOrderOf(const Model& model, const Service& service);
+
+// The newest word on a failed replica of the service: "OutOfMemory: shop-web-1 on a: …"; empty: none failed.
+std::string FailureText(const Model& model, const Service& service);
+
+// A draining replica that can serve again instead of a new one (R3.1).
+bool CanBeRecalled(const Model& model, const Service& service, const Replica& replica);
 
 // Work in hand as far as somebody knows: the replica itself or the edges; absent: unknown.
 std::optional<int64_t> BusyOf(const Model& model, const Service& service, const Replica& replica);

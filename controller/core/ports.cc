@@ -38,4 +38,15 @@ std::optional<std::vector<PublishedPort>> HandOutPorts(const Model& model, const
   return ports;
 }
 
+bool HasPortsFor(const Model& model, const Node& node, const ServiceSpec& spec) {
+  if (spec.routed_ports.empty()) {
+    return true;
+  }
+  const NodeRecord& record = node.record;
+  const auto taken = node.published + static_cast<int64_t>(node.refused_ports.size());
+  const int64_t left = int64_t{record.port_last} - record.port_first + 1 - taken;
+  const bool plenty = record.port_first != 0 && left >= static_cast<int64_t>(spec.routed_ports.size());
+  return plenty || HandOutPorts(model, node, spec).has_value();
+}
+
 }  // namespace drover::controller

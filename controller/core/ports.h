@@ -15,4 +15,7 @@ namespace drover::controller {
 std::optional<std::vector<PublishedPort>> HandOutPorts(const Model& model, const Node& node,
                                                        const ServiceSpec& spec);
 
+// HandOutPorts would find them; cheap where the range is far from used up.
+bool HasPortsFor(const Model& model, const Node& node, const ServiceSpec& spec);
+
 }  // namespace drover::controller

@@ -27,6 +27,7 @@ struct RunReplica {
   std::vector<PublishedPort> published;
   bool quiet = false;  // draining (R5.2)
   std::string image_id;
+  bool hands_off = false;  // paused or frozen: what is stopped by hand stays so (R3.7)
 };
 
 struct RemoveReplica {
@@ -88,7 +89,7 @@ struct Welcome {
 };
 
 struct Refuse {
-  enum class Code { kClusterMismatch, kNodeIdInUse, kProtocol, kNotLeader, kIdentity };
+  enum class Code { kClusterMismatch, kNodeIdInUse, kProtocol, kNotLeader, kIdentity, kRemoved };
 
   Code code = Code::kClusterMismatch;
   std::string message;
@@ -99,13 +100,6 @@ struct Order {
   NodeId node;
   StreamId stream;
   std::variant<Welcome, Refuse, Assignment, ProbeAssignment, BackendSets> body;
-};
-
-// What a node's drain means for one of its replicas.
-struct NodeMove {
-  ReplicaId replica;
-  NodeId to;        // where another one would start now; empty: see why
-  std::string why;  // it stays, or nothing takes it; empty: it moves
 };
 
 struct Reply {

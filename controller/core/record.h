@@ -30,7 +30,20 @@ struct StackRecord {
   friend bool operator==(const StackRecord&, const StackRecord&) = default;
 };
 
-// The decided part of a service; what is measured is never stored.
+// How a replica ended that did not end well; readable when its container is gone (R3.6).
+struct FailureRecord {
+  ReplicaId replica;
+  std::string name;  // of the container
+  NodeId node;
+  absl::Time at;
+  std::string reason;   // CamelCase: ExitedWithError, OutOfMemory, Unhealthy …
+  std::string message;  // with its last log lines
+  std::optional<int32_t> exit_code = {};
+
+  friend bool operator==(const FailureRecord&, const FailureRecord&) = default;
+};
+
+// The decided part of a service; what is measured is never stored, but for how replicas failed.
 struct ServiceRecord {
   ServiceKey key;
   int64_t desired = 0;
@@ -40,9 +53,10 @@ struct ServiceRecord {
   std::optional<absl::Time> paused_until;
   bool held = false;  // `scale --hold/--forever`
   std::optional<absl::Time> held_until;
-  NodeId data_node;                 // pinned: where it first ran (R7.1); empty: not yet
-  uint64_t task_revision_done = 0;  // stack revision for which the task completed (R7.3)
-  uint32_t next_number = 1;         // of container names; only grows when numbers are taken
+  NodeId data_node;                          // pinned: where it first ran (R7.1); empty: not yet
+  uint64_t task_revision_done = 0;           // stack revision for which the task completed (R7.3)
+  uint32_t next_number = 1;                  // of container names; only grows when numbers are taken
+  std::vector<FailureRecord> failures = {};  // newest last, bounded in number and age (evidence.h)
 
   friend bool operator==(const ServiceRecord&, const ServiceRecord&) = default;
 };
@@ -101,11 +115,21 @@ struct NodeRecord {
   friend bool operator==(const NodeRecord&, const NodeRecord&) = default;
 };
 
+// A node that an operator removed: refused by name until it comes under a new id.
+struct RemovedNode {
+  NodeId id;
+  std::string name;
+  absl::Time at;
+
+  friend bool operator==(const RemovedNode&, const RemovedNode&) = default;
+};
+
 // What holds for the cluster as a whole; one of it.
 struct ClusterRecord {
   bool frozen = false;  // R10.1
   std::optional<absl::Time> frozen_until;
-  std::string frozen_note;  // who said so, and why
+  std::string frozen_note;                      // who said so, and why
+  std::vector<RemovedNode> removed_nodes = {};  // oldest first, bounded
 
   friend bool operator==(const ClusterRecord&, const ClusterRecord&) = default;
 };

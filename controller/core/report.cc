@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "controller/core/drain.h"
+#include "controller/core/evidence.h"
 #include "controller/core/liveness.h"
 #include "controller/core/probes.h"
 
@@ -41,7 +42,17 @@ std::optional<ReplicaState> Meaning(ReplicaState reported) {
   return std::nullopt;
 }
 
-void NoteFailure(Model& model, Service& service, Node& node, const Replica& replica) {
+// R10.4: the host said no. True where that was not known when the replica was placed: another host is
+// asked at once then, and nothing counts against the service.
+bool IsNewRefusal(const Model& model, Node& node, const Replica& replica) {
+  if (replica.detail.reason != "PolicyRefused") {
+    return false;
+  }
+  const auto [known, first] = node.refused_specs.emplace(replica.record.spec_hash, model.now);
+  return first || (replica.assigned_since && *replica.assigned_since < known->second);
+}
+
+void BackOff(Model& model, Service& service, Node& node, const Replica& replica) {
   ++service.failures;
   const bool port = replica.detail.reason == "PortInUse";
   const bool name = replica.detail.reason == "NameConflict";
@@ -60,6 +71,15 @@ void NoteFailure(Model& model, Service& service, Node& node, const Replica& repl
   }
   service.retry_at = model.now + wait;
   model.WakeService(service.key, service.retry_at);
+}
+
+void NoteFailure(Model& model, Service& service, Node& node, const Replica& replica) {
+  if (IsNewRefusal(model, node, replica)) {
+    model.ReviewService(service.key);
+  } else {
+    BackOff(model, service, node, replica);
+  }
+  KeepFailure(model, service, replica);
   model.TellReplica(replica, "ReplicaFailed",
                     absl::StrCat(Model::ContainerName(replica), " failed: ", replica.detail.reason,
                                  replica.detail.message.empty() ? "" : ": ", replica.detail.message),
@@ -202,6 +222,10 @@ void FoldRemoved(Model& model, const NodeReport& report) {
     const Replica* replica = model.FindReplica(id);
     if (replica != nullptr && replica->record.node == report.node &&
         replica->state == ReplicaState::kStopping) {
+      if (Service& service = model.services.at(replica->record.service);
+          EndedBadly(*replica) && replica->detail.restarts > 0) {
+        KeepFailure(model, service, *replica);  // it crashed and was started again, now and then
+      }
       model.TellReplica(*replica, "ReplicaGone", absl::StrCat(Model::ContainerName(*replica), " is gone"));
       model.Erase(id);
     }
@@ -349,7 +373,7 @@ void FoldReport(Model& model, Probes& probes, const NodeReport& report) {
   if (report.capacity && *report.capacity != node->record.capacity) {
     node->record.capacity = *report.capacity;
     model.TouchRecord(*node);
-    model.RoomChanged();
+    model.NodesChanged();
   }
   FoldReplicas(model, *node, report, excess);
   FoldRemoved(model, report);

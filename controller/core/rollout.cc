@@ -3,7 +3,10 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "controller/core/availability.h"
+#include "controller/core/health.h"
 #include "controller/core/liveness.h"
+#include "controller/core/node_rules.h"
 
 namespace drover::controller {
 namespace {
@@ -101,6 +104,24 @@ std::string WaitFor(const Model& model, const Service& service, const Dependency
 
 }  // namespace
 
+std::string GivesWay(const Model& model, const Service& service, const Replica& replica) {
+  if (!Model::IsCurrent(service, replica)) {
+    const Node* home = nullptr;
+    if (auto node = model.nodes.find(replica.record.node); node != model.nodes.end()) {
+      home = &node->second;
+    }
+    const bool away = home != nullptr && home->record.availability == NodeAvailability::kMaintenance;
+    return away && service.spec && service.spec->pinned() && !service.retired ? "" : "Replaced";
+  }
+  if (MustLeave(model, service, replica)) {
+    return "NodeDrained";
+  }
+  if (IsMisplaced(model, service, replica)) {
+    return "Misplaced";
+  }
+  return GivesWayUnhealthy(model, service, replica) ? "Unhealthy" : "";
+}
+
 bool OneOnly(const ServiceSpec& spec) { return spec.pinned() || spec.singleton; }
 
 bool StopsFirst(const ServiceSpec& spec) { return spec.stop_first || OneOnly(spec); }
@@ -110,17 +131,22 @@ Census Count(const Model& model, const Service& service) {
   for (const ReplicaId id : service.replicas) {
     const Replica& replica = model.replicas.at(id);
     const ReplicaState state = replica.state;
-    const bool waits = state == ReplicaState::kLost && !replica.record.superseded;
+    // What a global service has on a lost node is wanted nowhere else.
+    const bool elsewhere = !service.spec || !service.spec->global ||
+                           model.nodes.at(replica.record.node).status != NodeStatus::kLost;
+    const bool waits = state == ReplicaState::kLost && !replica.record.superseded && elsewhere;
     // What ended by itself in a service that is no task has had its turn and keeps its place.
     const bool ended = state == ReplicaState::kCompleted && service.spec && !service.spec->task;
     if (IsActive(state) || waits || ended) {
       ++census.active;
       const bool ready = state == ReplicaState::kReady || ended;
-      if (Model::IsCurrent(service, replica)) {
+      const bool newest = Model::IsCurrent(service, replica);
+      census.newest += newest ? 1 : 0;
+      if (!GivesWay(model, service, replica).empty()) {
+        ++census.old;
+      } else if (newest) {
         ++census.current;
         census.current_ready += ready ? 1 : 0;
-      } else {
-        ++census.old;
       }
     } else if (state == ReplicaState::kFailed) {
       ++census.failed;
@@ -172,7 +198,7 @@ Moves NextMoves(const ServiceSpec& spec, int64_t desired, const Census& census) 
 
 std::string GateOf(const Model& model, const Service& service, const Census& census) {
   const ServiceSpec& spec = *service.spec;
-  if (census.current == 0 && !spec.before_rollout) {
+  if (census.newest == 0 && !spec.before_rollout) {
     if (const Service* task = TaskBefore(model, service)) {
       return WaitForTask(model, *task);
     }

@@ -9,15 +9,22 @@
 
 namespace drover::controller {
 
+// Why another replica is to take the place of this one, which is wanted: "Replaced" (it is of a former spec),
+// "NodeDrained" (its node empties), "Misplaced" (it may not be there any more by its service's placement),
+// "Unhealthy" (R2.6). Empty: it stays. What keeps its data on a node in
+// maintenance is left alone.
+std::string GivesWay(const Model& model, const Service& service, const Replica& replica);
+
 // The replicas of one service, counted by what a plan needs to know.
 struct Census {
   int64_t active = 0;         // wanted and not on their way out, lost ones that wait included
-  int64_t current = 0;        // of `active`: of the newest spec
+  int64_t current = 0;        // of `active`: of the newest spec, and to stay
   int64_t current_ready = 0;  // of `current`: ready
-  int64_t old = 0;            // of `active`: of another spec
+  int64_t old = 0;            // of `active`: to give way to another one
   int64_t leaving = 0;        // draining or stopping on nodes that are not lost
   int64_t away = 0;           // on their way out, on lost nodes, and may still run
   int64_t failed = 0;
+  int64_t newest = 0;  // of `active`: of the newest spec, also when its node empties
 };
 
 Census Count(const Model& model, const Service& service);

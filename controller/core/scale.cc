@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "controller/core/assign.h"
 #include "controller/core/signals.h"
 
 namespace drover::controller {
@@ -28,6 +29,7 @@ void ExpireByTime(Model& model, Service& service) {
     record.paused_until.reset();
     service.input_changed = true;
     model.TouchRecord(service);
+    HandsOffChanged(model, service);
     model.Tell({"operator",
                 "PauseOver",
                 absl::StrCat(ToString(service.key), " is scaled again"),
@@ -157,10 +159,10 @@ DecideInput MakeInput(const Model& model, const Probes& probes, const Service& s
   input.startups = service.startups;
   input.observed = observed;
   input.signals = MakeSignals(model, probes, service, next_change);
-  input.paused = service.record.paused && !service.record.pause_down_only;
-  input.pause_down_only = service.record.paused && service.record.pause_down_only;
-  if (service.record.paused) {
-    input.paused_until = service.record.paused_until;
+  input.paused = model.frozen() || (service.record.paused && !service.record.pause_down_only);
+  input.pause_down_only = !input.paused && service.record.paused;
+  if (model.frozen() || service.record.paused) {
+    input.paused_until = model.frozen() ? model.whole.frozen_until : service.record.paused_until;
   }
   if (service.record.held) {
     input.held = service.record.desired;

@@ -179,9 +179,9 @@ struct DependencySpec {
 
 // One of deploy.placement.constraints.
 struct ConstraintSpec {
-  std::string key;  // node.id, node.hostname, node.labels.NAME, engine.labels.NAME, node.platform.os or .arch
+  std::string key;    // an attribute of nodes, as AttributeOf (node_rules.h) knows them: "node.labels.disk"
   bool equal = true;  // `==`; false: `!=`
-  std::string value;
+  std::string value;  // letter case does not count
 
   friend bool operator==(const ConstraintSpec&, const ConstraintSpec&) = default;
 };
@@ -211,14 +211,16 @@ struct ServiceSpec {
   bool bin_pack = false;                // placement score; false: spread
   bool global = false;                  // one on every node that may take it; `replicas` counts for nothing
   std::vector<ConstraintSpec> constraints = {};  // a node must meet all
-  std::vector<std::string> spread_over = {};  // labels of nodes, first one first; before spreading over nodes
-  uint32_t max_per_node = 0;                  // replicas that are not draining; 0: no limit
+  // Attributes as in ConstraintSpec, the first one first: before spreading over nodes.
+  std::vector<std::string> spread_over = {};
+  uint32_t max_per_node = 0;  // replicas on one node, those on their way out included; 0: no limit
   Duration stop_grace = absl::Seconds(10);
   Duration replace_after = absl::Seconds(5);   // R2.3
   Duration drain_timeout = absl::Seconds(30);  // R5.3, forced stops only
   std::vector<DependencySpec> depends_on;
 
-  bool pinned() const { return !local_data.empty(); }
+  // Where `global`, each node keeps the data of its own replica: there is nothing to pin it to.
+  bool pinned() const { return !local_data.empty() && !global; }
 
   friend bool operator==(const ServiceSpec&, const ServiceSpec&) = default;
 };

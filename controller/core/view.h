@@ -133,7 +133,8 @@ struct ReplicaView {
   std::string message;
   std::optional<ReplicaSample> sample;
   ReplicaDetail detail;
-  bool current = true;  // of the newest spec
+  bool current = true;                     // of the newest spec
+  std::optional<EdgeServer> traffic = {};  // summed over load balancers; absent: none tells of it
 };
 
 // A consumer that a route of the service names, and what it confirmed since the controller's start.
@@ -173,6 +174,16 @@ struct StackView {
   std::string source;  // serialized drover.v1.StackSpec
 };
 
+// What a node's drain means for one of its replicas.
+struct NodeMove {
+  ReplicaId replica;
+  NodeId to;           // where another one would start now; empty: see why
+  std::string why;     // it stays, or nothing takes it; empty: it moves
+  bool stays = false;  // keeps data there, or is a task that runs to its end
+
+  friend bool operator==(const NodeMove&, const NodeMove&) = default;
+};
+
 enum class NodeStatus { kUp, kSuspect, kLost, kNeverSeen };
 
 struct NodeView {
@@ -188,6 +199,7 @@ struct NodeView {
   EngineFacts engine;
   std::string metrics_address;  // HOST:PORT; empty: other hosts can't read them
   std::optional<EdgeStatus> edge;
+  std::vector<NodeMove> moves;  // while it drains: what still has to leave, or stays; `to` is empty
 };
 
 struct View {

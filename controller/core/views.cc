@@ -4,8 +4,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "controller/core/availability.h"
 #include "controller/core/drain.h"
 #include "controller/core/edge_load.h"
+#include "controller/core/evidence.h"
 #include "controller/core/rollout.h"
 #include "controller/core/signals.h"
 
@@ -78,10 +80,39 @@ void AddPulls(const Service& service, ServiceView& view) {
   }
 }
 
+// What load balancers say of each replica.
+std::map<ReplicaId, EdgeServer> TrafficOf(const Model& model, const Service& service) {
+  std::map<ReplicaId, EdgeServer> traffic;
+  const auto add = [](std::optional<uint64_t>& sum, const std::optional<uint64_t>& more) {
+    if (more) {
+      sum = sum.value_or(0) + *more;
+    }
+  };
+  for (const NodeId& edge : model.edges) {
+    const Node& node = model.nodes.at(edge);
+    for (const BackendSet& set : service.sets) {
+      const auto status = node.edge_sets.find(set.handle);
+      if (!node.up() || status == node.edge_sets.end()) {
+        continue;
+      }
+      for (const EdgeServer& server : status->second.servers) {
+        EdgeServer& sum = traffic[server.replica];
+        sum.replica = server.replica;
+        sum.in_flight += server.in_flight;
+        sum.up = sum.up || server.up;
+        add(sum.requests_total, server.requests_total);
+        add(sum.errors_total, server.errors_total);
+      }
+    }
+  }
+  return traffic;
+}
+
 std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service& service) {
   auto view = std::make_shared<ServiceView>();
   view->key = service.key;
   view->record = service.record;
+  view->record.failures = RecentFailures(service.record, model.wall);
   if (service.spec) {
     view->spec = *service.spec;
     view->reservation_assumed = !service.spec->reserved_cpu || !service.spec->reserved_memory;
@@ -97,9 +128,13 @@ std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service
   std::sort(replicas.begin(), replicas.end(), [](const Replica* a, const Replica* b) {
     return std::pair(a->record.number, a->record.id) < std::pair(b->record.number, b->record.id);
   });
+  const std::map<ReplicaId, EdgeServer> traffic = TrafficOf(model, service);
   view->replicas.reserve(replicas.size());
   for (const Replica* replica : replicas) {
     view->replicas.push_back(MakeReplica(service, *replica));
+    if (const auto seen = traffic.find(replica->record.id); seen != traffic.end()) {
+      view->replicas.back().traffic = seen->second;
+    }
   }
   if (service.spec) {
     AddPulls(service, *view);
@@ -116,7 +151,7 @@ std::shared_ptr<const ServiceView> MakeService(const Model& model, const Service
   return view;
 }
 
-std::shared_ptr<const NodeView> MakeNode(const Node& node) {
+std::shared_ptr<const NodeView> MakeNode(const Model& model, const Node& node) {
   auto view = std::make_shared<NodeView>();
   view->record = node.record;
   view->status = node.status;
@@ -132,6 +167,7 @@ std::shared_ptr<const NodeView> MakeNode(const Node& node) {
   view->engine = node.engine;
   view->metrics_address = node.metrics_address;
   view->edge = node.edge;
+  view->moves = MovesLeft(model, node);
   return view;
 }
 
@@ -250,7 +286,7 @@ std::shared_ptr<const View> Views::Take(bool at_once) {
     if (Node* node = model_.FindNode(id)) {
       node->shown_soft = false;
     }
-    Renew(view->nodes, model_.nodes, id, MakeNode);
+    Renew(view->nodes, model_.nodes, id, [this](const Node& n) { return MakeNode(model_, n); });
   }
   for (const std::string& name : std::exchange(model_.stale_stacks, {})) {
     Renew(view->stacks, model_.stacks, name, MakeStack);

@@ -20,6 +20,7 @@ v1::RunReplica ToProto(const RunReplica& run) {
   }
   out.set_phase(run.quiet ? v1::QUIET : v1::RUN);
   out.set_image_id(run.image_id);
+  out.set_hands_off(run.hands_off);
   return out;
 }
 
@@ -150,6 +151,8 @@ v1::Refuse::Code ToProto(Refuse::Code code) {
       return v1::Refuse::NOT_LEADER;
     case Refuse::Code::kIdentity:
       return v1::Refuse::IDENTITY;
+    case Refuse::Code::kRemoved:
+      return v1::Refuse::REMOVED;
   }
   return v1::Refuse::CODE_UNSPECIFIED;
 }

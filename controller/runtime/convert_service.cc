@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "common/cron.h"
+#include "common/node_attribute.h"
 #include "controller/core/autoscale/hpa.h"
 #include "controller/runtime/convert.h"
 #include "controller/runtime/convert_internal.h"
@@ -395,6 +396,20 @@ void TranslateResources(const v1::ServiceSpec& service, ServiceSpec& out) {
   }
 }
 
+void TranslatePlacement(const v1::ServiceSpec& service, ServiceSpec& out) {
+  out.bin_pack = service.bin_pack();
+  out.global = service.global();
+  for (const std::string& text : service.constraints()) {
+    // Checked by validate; what cannot be read was stored by another version, and no node meets it.
+    Constraint constraint = ParseConstraint(text).value_or(Constraint{.attribute = text, .value = "?"});
+    out.constraints.push_back({.key = std::move(constraint.attribute),
+                               .equal = constraint.equal,
+                               .value = std::move(constraint.value)});
+  }
+  out.spread_over.assign(service.spread_over().begin(), service.spread_over().end());
+  out.max_per_node = service.max_per_node();
+}
+
 }  // namespace
 
 bool OnOwnHost(const v1::PortSpec& port) {
@@ -426,7 +441,7 @@ ServiceSpec TranslateService(const v1::ServiceSpec& service, const v1::StackSpec
   out.task = service.has_task();
   out.before_rollout = service.task().when() == v1::TaskSpec::BEFORE_ROLLOUT;
   out.stop_first = StopFirst(service);
-  out.bin_pack = service.bin_pack();
+  TranslatePlacement(service, out);
   if (service.container().has_stop_grace_period()) {
     out.stop_grace = ToCore(service.container().stop_grace_period());
   }

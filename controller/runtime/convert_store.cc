@@ -52,6 +52,18 @@ v1::StoredService ToProto(const ServiceRecord& record) {
   out.set_data_node(record.data_node.value());
   out.set_task_revision_done(record.task_revision_done);
   out.set_next_number(record.next_number);
+  for (const FailureRecord& failure : record.failures) {
+    v1::StoredFailure& to = *out.add_failures();
+    to.set_replica(failure.replica.value());
+    to.set_name(failure.name);
+    to.set_node(failure.node.value());
+    *to.mutable_at() = ToProto(failure.at);
+    to.set_reason(failure.reason);
+    to.set_message(failure.message);
+    if (failure.exit_code) {
+      to.set_exit_code(*failure.exit_code);
+    }
+  }
   return out;
 }
 
@@ -117,6 +129,12 @@ v1::StoredCluster ToProto(const ClusterRecord& record) {
     *out.mutable_frozen_until() = ToProto(*record.frozen_until);
   }
   out.set_frozen_note(record.frozen_note);
+  for (const RemovedNode& node : record.removed_nodes) {
+    v1::RemovedNode& to = *out.add_removed_nodes();
+    to.set_id(node.id.value());
+    to.set_name(node.name);
+    *to.mutable_at() = ToProto(node.at);
+  }
   return out;
 }
 
@@ -148,6 +166,18 @@ ServiceRecord ToCore(const v1::StoredService& stored) {
   out.data_node = NodeId(stored.data_node());
   out.task_revision_done = stored.task_revision_done();
   out.next_number = stored.next_number();
+  for (const v1::StoredFailure& failure : stored.failures()) {
+    FailureRecord& to = out.failures.emplace_back();
+    to.replica = ReplicaId(failure.replica());
+    to.name = failure.name();
+    to.node = NodeId(failure.node());
+    to.at = ToCore(failure.at());
+    to.reason = failure.reason();
+    to.message = failure.message();
+    if (failure.has_exit_code()) {
+      to.exit_code = failure.exit_code();
+    }
+  }
   return out;
 }
 
@@ -211,6 +241,9 @@ ClusterRecord ToCore(const v1::StoredCluster& stored) {
     out.frozen_until = ToCore(stored.frozen_until());
   }
   out.frozen_note = stored.frozen_note();
+  for (const v1::RemovedNode& node : stored.removed_nodes()) {
+    out.removed_nodes.push_back({NodeId(node.id()), node.name(), ToCore(node.at())});
+  }
   return out;
 }
 

@@ -205,9 +205,17 @@ EdgeStatus ToCore(const v1::EdgeReport& report, Faults& faults) {
     status.set = set.set();
     status.applied_epoch = Epoch(set.applied_epoch());
     status.applied_revision = Revision(set.applied_revision());
+    const bool counted = set.server_requests_size() == set.replica_id_size() &&
+                         set.server_errors_size() == set.replica_id_size();
     for (int i = 0; i < set.replica_id_size(); ++i) {
-      status.servers.push_back(
-          {.replica = ReplicaId(set.replica_id(i)), .in_flight = set.in_flight(i), .up = set.up(i)});
+      EdgeServer& server = status.servers.emplace_back();
+      server.replica = ReplicaId(set.replica_id(i));
+      server.in_flight = set.in_flight(i);
+      server.up = set.up(i);
+      if (counted) {
+        server.requests_total = set.server_requests(i);
+        server.errors_total = set.server_errors(i);
+      }
     }
     if (set.has_held()) {
       status.held = set.held();

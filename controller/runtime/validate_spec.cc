@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "common/node_attribute.h"
 #include "controller/runtime/convert.h"
 #include "controller/runtime/convert_internal.h"
 #include "controller/runtime/validate.h"
@@ -367,10 +368,40 @@ void CheckReadyAndRestart(const v1::ServiceSpec& service, const std::string& pat
   }
 }
 
+void CheckPlacement(const v1::ServiceSpec& service, const std::string& path, Faults& faults) {
+  for (int i = 0; i < service.constraints_size(); ++i) {
+    if (const auto constraint = ParseConstraint(service.constraints(i)); !constraint.ok()) {
+      Add(faults, absl::StrCat(path, ".constraints[", i, "]"), constraint.status().message());
+    }
+  }
+  for (int i = 0; i < service.spread_over_size(); ++i) {
+    if (const absl::Status spread = CheckSpread(service.spread_over(i)); !spread.ok()) {
+      Add(faults, absl::StrCat(path, ".spreadOver[", i, "]"), spread.message());
+    }
+  }
+  if (service.max_per_node() > 100000) {
+    Add(faults, path + ".maxPerNode", "must be at most 100000");
+  }
+  if (!service.global()) {
+    return;
+  }
+  const auto refuse = [&](bool when, const char* what) {
+    if (when) {
+      Add(faults, path + ".global",
+          absl::StrCat("is one replica on every node, which does not go with ", what));
+    }
+  };
+  refuse(service.has_autoscale(), "autoscale; leave one of them out");
+  refuse(service.singleton(), "singleton; leave one of them out");
+  refuse(service.has_task(), "a task; leave one of them out");
+  refuse(service.replicas() > 0, "a number of replicas; leave replicas out");
+  refuse(!service.container().container_name().empty(), "a container_name; leave it out");
+}
+
 // What holds for the number of replicas and where they may be.
 void CheckCount(const v1::ServiceSpec& service, const std::string& path, Faults& faults) {
-  const bool one_only =
-      service.singleton() || !service.local_data().empty() || !service.container().container_name().empty();
+  const bool one_only = service.singleton() || (!service.local_data().empty() && !service.global()) ||
+                        !service.container().container_name().empty();
   const uint32_t most = service.has_autoscale() ? service.autoscale().max() : service.replicas();
   if (one_only && most > 1 && !(service.has_autoscale() && !service.local_data().empty())) {
     const absl::string_view why = service.singleton()             ? "x-singleton"
@@ -381,12 +412,6 @@ void CheckCount(const v1::ServiceSpec& service, const std::string& path, Faults&
   }
   if (service.replicas() > 100000) {
     Add(faults, path + ".replicas", "must be at most 100000");
-  }
-  if (service.global()) {
-    Add(faults, path + ".global", "mode: global is not supported by this version; use replicas");
-  }
-  if (!service.constraints().empty()) {
-    Add(faults, path + ".constraints", "placement constraints are not supported by this version");
   }
   if (!service.worker().empty()) {
     Add(faults, path + ".worker",
@@ -434,6 +459,7 @@ std::vector<std::string> SpecFaults(const v1::StackSpec& spec) {
     }
     ContainerFaults(spec, service, path + ".container", faults);
     CheckCount(service, path, faults);
+    CheckPlacement(service, path, faults);
     if (service.has_autoscale()) {
       CheckAutoscale(spec, service, path + ".autoscale", faults);
     }

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Nothing is lost while replicas come and go behind the load balancer.
 
-  tests/bench/balancer.py [--replacements 1000] [--turns 50] [--rate 1000] [-o json]
+  tests/bench/balancer.py [--replacements 1000] [--turns 50] [--rate 1100] [--behind haproxy ...] [-o json]
 
-Real containers behind the agent's own HAProxy, under a mixed load over kept connections: short requests, requests
+Real containers behind the agent's own HAProxy, its own nginx, and an nginx in front of that HAProxy, under a mixed load over kept connections: short requests, requests
 that take 100 ms, uploads of 100 KB. The client is strict: anything but a whole 200 is a failure, and nothing is sent
 twice.
   replaced   every replica is replaced again and again by new revisions, start-first
-  stopped    the same count halved and doubled by hand: replicas leave and others come
-  turns      to zero and back: requests that come at zero wait for the first replica
-Goal: 0 failed, and no reload of the balancer. Exit code 1 when missed.
+  stopped    the same count halved and doubled by hand: replicas leave and others come (HAProxy)
+  turns      to zero and back: requests that come at zero wait for the first replica (HAProxy)
+Goal: 0 failed, and no reload of the balancer; nginx alone, which reloads for every change, is shown beside them
+(docs/balancers.md). Exit code 1 when missed.
 """
 import argparse
 import json
@@ -23,6 +24,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
 from harness import Cluster, E2eTest, Requests, wait  # noqa: E402
 
 REPLICAS = 10
+BALANCERS = ["haproxy", "nginx", "nginx+haproxy"]
 
 
 class MixedLoad:
@@ -104,11 +106,29 @@ def turns(count):
                 "reloads": c.edge_reloads() - 1}
 
 
+def behind(balancer, args):
+    results = {}
+    with Cluster("balance") as c:
+        c.start(redis=False, edge="nginx" if balancer == "nginx" else "haproxy")
+        c.up({"web": web(c, 0, REPLICAS)})
+        c.wait_service("web", 60, ready=REPLICAS)
+        if balancer == "nginx+haproxy":
+            c.put_nginx_in_front()
+        c.wait_web()
+        results[f"{balancer} replaced"] = replaced(c, args.rate, args.replacements)
+        if balancer == "haproxy":
+            results["haproxy stopped"] = stopped(c, args.rate, math.ceil(args.replacements / 10))
+    if balancer == "haproxy":
+        results["haproxy turns"] = turns(args.turns)
+    return results
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replacements", type=int, default=1000)
     parser.add_argument("--turns", type=int, default=50)
-    parser.add_argument("--rate", type=float, default=1000, help="requests a second in all")
+    parser.add_argument("--rate", type=float, default=1100, help="requests a second in all")
+    parser.add_argument("--behind", nargs="+", choices=BALANCERS, default=BALANCERS)
     parser.add_argument("-o", "--output", choices=["text", "json"], default="text")
     args = parser.parse_args()
     try:
@@ -117,20 +137,14 @@ def main():
         print(f"skipped: {reason}")
         return 77
     results = {}
-    with Cluster("balance") as c:
-        c.start(redis=False)
-        c.up({"web": web(c, 0, REPLICAS)})
-        c.wait_service("web", 60, ready=REPLICAS)
-        c.wait_web()
-        results["replaced"] = replaced(c, args.rate, args.replacements)
-        results["stopped"] = stopped(c, args.rate, math.ceil(args.replacements / 10))
-    results["turns"] = turns(args.turns)
-    met = all(r["failed"] == 0 and r["reloads"] == 0 for r in results.values())
+    for balancer in args.behind:
+        results.update(behind(balancer, args))
+    met = all(r["failed"] == 0 and r["reloads"] == 0 for name, r in results.items() if not name.startswith("nginx "))
     if args.output == "json":
         print(json.dumps({**results, "met": met}))
     else:
         for name, result in results.items():
-            print(f"{name:9}" + "  ".join(f"{k} {v}" for k, v in result.items()), flush=True)
+            print(f"{name:24}" + "  ".join(f"{k} {v}" for k, v in result.items()), flush=True)
         print("goal (0 failed, 0 reloads): " + ("met" if met else "MISSED"))
     return 0 if met else 1
 

@@ -4,25 +4,28 @@ import os
 import signal
 import socket
 import time
+import unittest
+import urllib.request
 
-from harness import Cluster, E2eTest, Process, Requests, example_images, free_port, main, wait
+from harness import NGINX, Cluster, E2eTest, Process, Requests, example_images, free_port, main, wait
 
 
 class EdgesTest(E2eTest):
-    def start(self, c, replicas):
-        """host1 with the replicas and a HAProxy; edge2 with a HAProxy only, on another address."""
+    def start(self, c, replicas, second="haproxy"):
+        """host1 with the replicas and a HAProxy; edge2 with a balancer only, on another address."""
         c.start(redis=False)
-        c.start_agent("edge2", bind="127.0.0.2", docker={"socket": os.path.join(c.dir, "no-engine")})
+        c.start_agent("edge2", edge=second, bind="127.0.0.2", docker={"socket": os.path.join(c.dir, "no-engine")})
         service = c.web()
         service["ports"] = [{"target": 8000, "published": str(c.web_port), "app_protocol": "http"}]
         del service["deploy"]["x-autoscale"]
         service["deploy"]["replicas"] = replicas
         c.up({"web": service})
-        wait("both answer", lambda: c.ask_web() and self.second_answers(c))
+        wait("both answer", lambda: c.ask_web() and self.ask_second(c))
 
-    def second_answers(self, c):
-        socket.create_connection(("127.0.0.2", c.web_port), 2).close()
-        return len(self.in_rotation(c)) > 0
+    def ask_second(self, c):
+        """One request; OSError when nothing answers it."""
+        with urllib.request.urlopen(f"http://127.0.0.2:{c.web_port}/healthz", timeout=2) as answer:
+            return answer.status == 200
 
     def at_second(self, c, command):
         """A command at the second balancer, past its agent; what it answers."""
@@ -71,6 +74,21 @@ class EdgesTest(E2eTest):
             wait("it has both replicas", mended, 2, 0.02)
             self.assertEqual(0, load.stop()["failed"])  # through the other one
 
+    @unittest.skipUnless(NGINX, "nginx is not installed")
+    def test_haproxy_and_nginx_side_by_side(self):
+        with Cluster("mixed") as c:
+            self.start(c, 2, second="nginx")
+            load = c.http_load("/", 50, 90)
+            for count in (4, 1, 3):
+                c.drover("scale", f"{c.stack}/web={count}")
+                c.wait_service("web", 60, ready=count, draining=0)
+                for _ in range(20):
+                    self.assertTrue(self.ask_second(c))
+            for pid in c.balancer_pids("nginx"):
+                os.kill(pid, signal.SIGKILL)
+            wait("nginx is back", lambda: self.ask_second(c), 2, 0.02)
+            self.assertEqual(0, load.stop()["failed"])  # through HAProxy
+
     def test_a_replica_waits_for_the_balancer_that_hangs_or_cannot_be_reached(self):
         """R6.1, R6.3"""
         with Cluster("hangs") as c:
@@ -118,13 +136,18 @@ class EdgesTest(E2eTest):
             self.assertEqual(1, failed.returncode, failed)
             snippet = c.drover("edge", "snippet", "web").stdout
             self.assertIn("lua-load-per-thread", snippet)
+            log = "".join(line[1:] + "\n" for line in snippet.splitlines() if line.startswith("#   "))
+            self.assertIn("option httplog", log)
             with open(file, "w") as f:
-                f.write(base + f"frontend f\n  bind 127.0.0.1:{port}\n  default_backend farm\n" + snippet)
+                f.write(base + f"frontend f\n  bind 127.0.0.1:{port}\n{log}  default_backend farm\n" + snippet)
             own.stop()
             own.start()
             done = wait("every line is there", lambda: (d := c.drover("edge", "check", check=False)).returncode == 0 and d)
-            self.assertEqual({"ok"}, {line.split()[5] for line in done.stdout.splitlines()[1:]}, done.stdout)
+            results = {line.split()[4]: line.split()[5] for line in done.stdout.splitlines()[1:]}
+            self.assertEqual("unknown", results.pop("log"), done.stdout)  # nobody asked yet
+            self.assertEqual({"ok"}, set(results.values()), done.stdout)
             self.assertEqual([], Requests(port, 5).join().failed)  # they wait at zero
+            wait("the log line is heard", lambda: "unknown" not in c.drover("edge", "check").stdout)
 
 
 if __name__ == "__main__":

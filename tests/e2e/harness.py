@@ -25,6 +25,7 @@ ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BIN = os.environ.get("DROVER_BIN", os.path.join(ROOT, "build/release/bin"))
 EXAMPLES = os.environ.get("DROVER_EXAMPLES", os.path.join(ROOT, "build/release/bin/examples"))
 LOAD = os.path.join(EXAMPLES, "drover-example-load")
+NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
 # Sanitizers and a busy machine make everything slower; tests wait for conditions, never for a time.
 PATIENCE = float(os.environ.get("DROVER_E2E_PATIENCE", "3" if "san/" in BIN + "/" else "1"))
 
@@ -239,6 +240,7 @@ class Cluster:
         self.agents, self.processes, self.seen_clusters = [], [], set()
         self.agent_prefix = []  # a command that becomes the agent: unit_group.py
         self.grpc_port, self.http_port, self.web_port = free_port(), free_port(), free_port()
+        self.front_port = None  # of a proxy before the balancer
         listen = lab.addr(0) if lab else "127.0.0.1"
         self.grpc_for_agents = f"{listen}:{self.grpc_port}"
         self.addr = f"http://127.0.0.1:{self.http_port}"
@@ -425,7 +427,29 @@ class Cluster:
 
     @property
     def web_url(self):
-        return f"http://127.0.0.1:{self.web_port}"
+        return f"http://127.0.0.1:{self.front_port or self.web_port}"
+
+    def put_nginx_in_front(self):
+        """An nginx of somebody else's with one fixed address behind it, ours; all requests go to it from now on."""
+        folder = os.path.join(self.dir, "front")
+        os.makedirs(folder)
+        self.front_port = free_port()
+        config = os.path.join(folder, "nginx.conf")
+        with open(config, "w") as f:
+            f.write(f"""pid {folder}/nginx.pid;
+error_log {folder}/nginx.log crit;
+worker_processes 2;
+events {{}}
+http {{
+  access_log off;
+  upstream drover {{ server 127.0.0.1:{self.web_port}; keepalive 64; }}
+  server {{
+    listen 127.0.0.1:{self.front_port};
+    location / {{ proxy_pass http://drover; proxy_http_version 1.1; proxy_set_header Connection ""; }}
+  }}
+}}
+""")
+        run(NGINX, "-c", config)
 
     def http_load(self, path, rate, seconds, connections=16, post=0):
         load = HttpLoad(self.dir, self.web_url + path, rate, seconds, connections, post)

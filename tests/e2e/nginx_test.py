@@ -1,15 +1,12 @@
 #!/usr/bin/env python3
 """nginx as the balancer, and nginx in front of one that never reloads (docs/balancers.md)."""
 import os
-import shutil
 import signal
 import time
 import unittest
 import urllib.error
 
-from harness import Cluster, E2eTest, free_port, main, run, wait
-
-NGINX = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+from harness import NGINX, Cluster, E2eTest, main, run, wait
 
 
 @unittest.skipUnless(NGINX, "nginx is not installed")
@@ -26,28 +23,6 @@ class NginxTest(E2eTest):
     def scale(self, c, count):
         c.drover("scale", f"{c.stack}/web={count}")
         c.wait_service("web", 90, desired=count, ready=count, draining=0)
-
-    def front(self, c, port):
-        """An nginx of somebody else's with one fixed address behind it; the URL on which it listens."""
-        folder = os.path.join(c.dir, "front")
-        os.makedirs(folder)
-        listen = free_port()
-        with open(os.path.join(folder, "nginx.conf"), "w") as f:
-            f.write(f"""pid {folder}/nginx.pid;
-error_log {folder}/nginx.log crit;
-worker_processes 2;
-events {{}}
-http {{
-  access_log off;
-  upstream drover {{ server 127.0.0.1:{port}; keepalive 64; }}
-  server {{
-    listen 127.0.0.1:{listen};
-    location / {{ proxy_pass http://drover; proxy_http_version 1.1; proxy_set_header Connection ""; }}
-  }}
-}}
-""")
-        run(NGINX, "-c", os.path.join(folder, "nginx.conf"))
-        return f"http://127.0.0.1:{listen}"
 
     def test_replicas_come_and_go_and_a_request_in_hand_is_finished(self):
         with Cluster("nginx") as c:
@@ -116,8 +91,7 @@ http {{
     def test_behind_an_nginx_that_never_reloads_no_request_fails(self):
         with Cluster("fnginx") as c:
             self.start(c, 2, edge="haproxy")
-            url = self.front(c, c.web_port)
-            c.web_port = int(url.rsplit(":", 1)[1])
+            c.put_nginx_in_front()
             c.wait_web()
             steady = c.http_load("/", 200, 40)
             for count in (4, 1, 3):

@@ -10,6 +10,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
+#include "controller/core/availability.h"
 #include "tests/scenario/words.h"
 
 namespace drover::controller {
@@ -89,6 +90,7 @@ std::string Script::PrintChange(const StoreChange& change) {
       add(r.task_revision_done != 0, absl::StrCat("task done ", r.task_revision_done));
       add(r.paused, r.pause_down_only ? "paused down" : "paused");
       add(r.held, "held");
+      add(!r.failures.empty(), absl::StrCat("failures ", r.failures.size()));
       return text;
     }
 
@@ -107,11 +109,16 @@ std::string Script::PrintChange(const StoreChange& change) {
     }
 
     std::string operator()(const NodeRecord& r) const {
-      return absl::StrCat("node ", NodeText(r.id), " revision ", r.revision);
+      return absl::StrCat("node ", NodeText(r.id), " revision ", r.revision,
+                          r.availability == NodeAvailability::kActive ? "" : ", ", AvailabilityText(r));
     }
 
     std::string operator()(const ClusterRecord& r) const {
-      return r.frozen ? absl::StrCat("cluster frozen: ", r.frozen_note) : "cluster not frozen";
+      return absl::StrCat(r.frozen ? absl::StrCat("cluster frozen: ", r.frozen_note) : "cluster not frozen",
+                          r.removed_nodes.empty() ? "" : ", without ",
+                          absl::StrJoin(r.removed_nodes, ", ", [](std::string* out, const RemovedNode& node) {
+                            absl::StrAppend(out, NodeText(node.id));
+                          }));
     }
 
     std::string operator()(const DeleteStack& d) const { return absl::StrCat("delete stack ", d.name); }
@@ -197,6 +204,11 @@ std::string Script::PrintReply(const Reply& reply) {
     absl::StrAppend(&text, "\nplan: ", kWords[static_cast<size_t>(change.action)], " ", change.service, ": ",
                     absl::StrJoin(change.details, ", "));
   }
+  for (const NodeMove& move : reply.moves) {
+    absl::StrAppend(&text, "\nmove: ", Label(move.replica),
+                    move.to.value().empty() ? absl::StrCat(move.stays ? " stays: " : " is stuck: ", move.why)
+                                            : absl::StrCat(" → ", NodeText(move.to)));
+  }
   return text;
 }
 
@@ -267,12 +279,17 @@ std::string Script::OfAgent(const Words& words) {
         agent.capacity.cpu = MilliCpu(Number(value));
       } else if (key == "edge") {
         agent.edge = true;
+      } else if (key == "label") {
+        const Words label = absl::StrSplit(value, '/');
+        agent.labels.emplace_back(label.at(0), label.at(1));
       } else if (key == "auto") {
         agent.auto_start = true;
       } else if (key == "epoch") {
         agent.highest_epoch = Epoch(static_cast<uint64_t>(Number(value)));
       } else if (key == "cluster") {
         agent.cluster = ClusterId(value);
+      } else if (key == "zone") {
+        agent.labels.emplace_back(key, value);
       } else {
         throw std::invalid_argument(absl::StrCat("unknown setting: ", key));
       }
@@ -360,8 +377,15 @@ std::string Script::Execute(const Words& words) {
                                                   "held",    "gone", "address"};
   static const std::set<std::string> kAgents = {"node",  "connect", "disconnect", "silence",
                                                 "speak", "report",  "stick",      "unstick"};
+  static const std::set<std::string> kNodes = {"cordon", "uncordon", "drain", "maintenance", "rm"};
   if (kOperators.contains(verb)) {
     return Operate(words);
+  }
+  if (kNodes.contains(verb)) {
+    return ChangeNodes(words);
+  }
+  if (verb == "freeze" || verb == "unfreeze") {
+    return Freeze(words);
   }
   if (kReplicas.contains(verb)) {
     return OfReplica(words);

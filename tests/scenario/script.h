@@ -21,6 +21,8 @@ class Script {
  private:
   std::string Execute(const std::vector<std::string>& words);
   std::string Operate(const std::vector<std::string>& words);
+  std::string ChangeNodes(const std::vector<std::string>& words);
+  std::string Freeze(const std::vector<std::string>& words);
   std::string OfAgent(const std::vector<std::string>& words);
   std::string OfReplica(const std::vector<std::string>& words);
   std::string Pass(const std::vector<std::string>& words);

@@ -3,6 +3,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "controller/core/availability.h"
+#include "controller/core/evidence.h"
 #include "tests/scenario/script.h"
 #include "tests/scenario/words.h"
 
@@ -18,7 +20,12 @@ std::string Script::Show() {
   for (const auto& [id, node] : view.nodes) {
     static constexpr const char* kWords[] = {"up", "suspect", "lost", "never seen"};
     absl::StrAppend(&text, "node ", NodeText(id), " ", kWords[static_cast<size_t>(node->status)], ", ",
-                    node->replicas, " replicas, ", node->orphans.size(), " orphans\n");
+                    node->replicas, " replicas, ", node->orphans.size(), " orphans",
+                    node->record.availability == NodeAvailability::kActive ? "" : ", ",
+                    AvailabilityText(node->record), "\n");
+    for (const NodeMove& move : node->moves) {
+      absl::StrAppend(&text, "  ", Label(move.replica), " ", move.why, "\n");
+    }
   }
   for (const auto& [key, service] : view.services) {
     absl::StrAppend(&text, ToString(key), ": ", service->status, service->converged ? ", converged" : "",
@@ -30,6 +37,10 @@ std::string Script::Show() {
     }
     for (const std::string& blocked : service->blocked) {
       absl::StrAppend(&text, "  blocked: ", blocked, "\n");
+    }
+    for (const FailureRecord& failure : RecentFailures(service->record, view.wall)) {
+      absl::StrAppend(&text, "  failed: ", Label(failure.replica), " ", failure.reason,
+                      failure.message.empty() ? "" : ": ", failure.message, "\n");
     }
   }
   return text;

@@ -56,6 +56,18 @@ void SetShape(ServiceSpec& spec, const std::string& key, const std::string& valu
     spec.stop_first = true;
   } else if (key == "bin-pack") {
     spec.bin_pack = true;
+  } else if (key == "global") {
+    spec.global = true;
+    spec.replicas = 0;
+  } else if (key == "priority") {
+    spec.priority = static_cast<int32_t>(Number(value));
+  } else if (key == "max-per-node") {
+    spec.max_per_node = static_cast<uint32_t>(Number(value));
+  } else if (key == "on") {
+    const auto [label, wanted] = Option(std::string(absl::StrReplaceAll(value, {{"/", "="}})));
+    spec.constraints.push_back({.key = absl::StrCat("node.labels.", label), .equal = true, .value = wanted});
+  } else if (key == "spread") {
+    spec.spread_over.push_back(absl::StrCat("node.labels.", value));
   } else if (key == "hostport") {
     spec.host_ports.push_back(static_cast<uint32_t>(Number(value)));
   } else if (key == "pull") {

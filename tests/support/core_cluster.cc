@@ -201,11 +201,18 @@ void CoreCluster::Obey(FakeAgent& agent, const Assignment& assignment) {
     Step(NeedFull{now_, agent.id, agent.stream});
     return;
   }
+  // R1.4 counts what the lists name, and what runs and no list names.
+  std::set<ReplicaId> here = agent.run;
+  for (const auto& [id, replica] : agent.replicas) {
+    if (!agent.remove.contains(id)) {
+      here.insert(id);
+    }
+  }
   size_t removals = 0;
   for (const RemoveReplica& remove : assignment.remove) {
-    removals += agent.run.contains(remove.id) && !remove.operator_change ? 1 : 0;
+    removals += here.contains(remove.id) && !remove.operator_change ? 1 : 0;
   }
-  if (removals >= 3 && removals * 2 > agent.run.size()) {
+  if (removals >= 3 && removals * 2 > here.size()) {
     ++agent.mass_refusals;
     return;
   }

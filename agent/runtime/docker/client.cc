@@ -230,6 +230,17 @@ absl::StatusOr<EngineInfo> Client::Info() {
   info.memory_bytes = Number(json, "MemTotal");
   info.cgroup_version = Text(json, "CgroupVersion") == "2" ? 2 : 1;
   info.operating_system = Text(json, "OperatingSystem");
+  info.os_type = Text(json, "OSType");
+  info.architecture = Text(json, "Architecture");
+  if (auto labels = json.find("Labels"); labels != json.end() && labels->is_array()) {
+    for (const Json& label : *labels) {
+      if (label.is_string()) {
+        const std::pair<std::string, std::string> parts =
+            absl::StrSplit(label.get<std::string>(), absl::MaxSplits('=', 1));
+        info.labels.insert(parts);
+      }
+    }
+  }
   return info;
 }
 

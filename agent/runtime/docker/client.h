@@ -36,6 +36,9 @@ struct EngineInfo {
   int64_t memory_bytes = 0;
   uint32_t cgroup_version = 1;
   std::string operating_system;
+  std::string os_type;                        // "linux"
+  std::string architecture;                   // "x86_64"
+  std::map<std::string, std::string> labels;  // of the daemon's configuration
 };
 
 // A container as `inspect` shows it: the core's view of it and what only the runtime needs.

@@ -229,6 +229,13 @@ v1::Replica ReplicaToApi(const ReplicaView& replica, const ServiceView& service,
       out.set_busy(U32(*sample.busy));
     }
   }
+  if (replica.traffic) {
+    out.set_in_flight(U32(replica.traffic->in_flight));
+    if (replica.traffic->requests_total && replica.traffic->errors_total) {
+      out.set_requests_total(*replica.traffic->requests_total);
+      out.set_errors_total(*replica.traffic->errors_total);
+    }
+  }
   for (const PublishedPort& port : record.published) {
     *out.add_published() = ToProto(port);
   }

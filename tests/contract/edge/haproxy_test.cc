@@ -68,6 +68,36 @@ TEST_F(HaproxyContract, ReportsAKnownLoad) {
   EXPECT_EQ(last_.sets.front().finished_total, 5u);
 }
 
+TEST_F(HaproxyContract, CountsRequestsAndErrorsOfEachReplicaAlsoInTheSlotOfAnother) {
+  HttpBackend a;
+  a.Refuse("/");
+  set_.slots = 2;
+  Apply({To(a)});
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(Fetch(port()), 503);
+  }
+  HttpBackend b;
+  Apply({To(b), To(a, true)});
+  EXPECT_TRUE(Drained(ReplicaId(a.port())));
+  Apply({To(b)});
+  HttpBackend c;
+  Apply({To(c), To(b, true)});  // in the slot of the first
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(Fetch(port()), 200);
+  }
+  last_ = edge_->Reconcile(ContractNow());
+  const auto of = [&](const HttpBackend& backend) {
+    for (const EdgeServerState& server : last_.sets.front().servers) {
+      if (server.replica == ReplicaId(backend.port())) {
+        return std::pair(server.requests_total.value_or(99), server.errors_total.value_or(99));
+      }
+    }
+    return std::pair(uint64_t{98}, uint64_t{98});
+  };
+  EXPECT_EQ(of(c), std::pair(uint64_t{5}, uint64_t{0}));
+  EXPECT_EQ(of(b), std::pair(uint64_t{0}, uint64_t{0}));
+}
+
 TEST_F(HaproxyContract, CountsEachRequestOfAConnection) {
   HttpBackend a;
   HttpBackend b;

@@ -59,12 +59,12 @@ class AttachedNginxTest : public ::testing::Test {
     std::filesystem::remove_all(dir_, error);
   }
 
-  // `pass` once the upstream exists: before, nginx would refuse the name.
-  void WriteConfig(const std::string& include, bool pass = false) {
+  // `pass` once the upstream exists: before, nginx would refuse the name. `more` stands beside it.
+  void WriteConfig(const std::string& include, bool pass = false, const std::string& more = "") {
     config_ =
         absl::StrCat("pid ", dir_, "/foreign.pid;\nerror_log ", dir_, "/error.log;\nevents {}\nhttp {\n",
                      "access_log off;\n", include, "\nserver { listen 127.0.0.1:", port_, "; location / { ",
-                     pass ? "proxy_pass http://web;" : "return 404;", " } }\n}\n");
+                     pass ? "proxy_pass http://web;" : "return 404;", more, " } }\n}\n");
     std::ofstream(dir_ + "/foreign.conf") << config_;
   }
 
@@ -226,6 +226,31 @@ TEST_F(AttachedNginxTest, R4_4_ARefusedRequestWakesWhateverHostItIsFor) {
   EXPECT_EQ(Fetch(port_, "/", "drover-web"), 503);
   std::this_thread::sleep_for(std::chrono::milliseconds(100));
   EXPECT_EQ(edge_->Reconcile(ContractNow()).sets.front().held, 1);
+}
+
+TEST_F(AttachedNginxTest, TimesOfRequestsComeByTheLogLineOfTheSnippet) {
+  Start();
+  Make();
+  HttpBackend a;
+  Apply({&a});
+  const std::string snippet = edge_->Check(set_.handle).snippet;
+  const size_t line = snippet.find("access_log syslog:");
+  ASSERT_NE(line, std::string::npos) << snippet;
+  WriteConfig("include " + dir_ + "/drover/*.conf;", true,
+              snippet.substr(line, snippet.find(';', line) + 1 - line));
+  kill(*Master(), SIGHUP);
+  for (int i = 0; i < 200 && Fetch(port_) != 200; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  a.Delay(std::chrono::milliseconds(60), std::chrono::milliseconds(60));
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(Fetch(port_), 200);
+  }
+  std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  const std::optional<RequestTimes> times = edge_->Reconcile(ContractNow()).sets.front().times;
+  ASSERT_TRUE(times);
+  EXPECT_GE(times->answered.samples(), 20);
+  EXPECT_GT(*times->answered.Quantile(0.5), absl::Milliseconds(50));
 }
 
 TEST_F(AttachedNginxTest, ChecksFindEachSingleThingThatIsMissing) {

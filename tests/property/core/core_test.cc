@@ -73,7 +73,7 @@ class History {
 
   void Step() {
     FakeAgent& agent = Any();
-    switch (prng_.Below(12)) {
+    switch (prng_.Below(15)) {
       case 0:
         agent.speaks = false;
         break;
@@ -123,6 +123,12 @@ class History {
           cluster_.agent("lb").in_flight[id] = static_cast<int64_t>(prng_.Below(2));
         }
         break;
+      case 9:
+        SayOfNode(agent, static_cast<ChangeNode::Kind>(prng_.Below(4)));
+        break;
+      case 10:
+        Freeze(prng_.Chance(0.3));
+        break;
       default:
         cluster_.Pass(absl::Milliseconds(static_cast<int64_t>(prng_.Below(4000))),
                       [this](const Ready&) { Check(); });
@@ -133,7 +139,9 @@ class History {
 
   // Ends all faults and gives the cluster time.
   void Heal() {
+    Freeze(false);
     for (auto& [name, agent] : cluster_.agents()) {
+      SayOfNode(agent, ChangeNode::Kind::kUncordon);
       agent.edge_applies = true;
       agent.in_flight.clear();
       if (!agent.speaks || !agent.connected) {
@@ -167,12 +175,71 @@ class History {
     cluster_.Take();
   }
 
+  void SayOfNode(const FakeAgent& agent, ChangeNode::Kind kind) {
+    ChangeNode change;
+    change.now = cluster_.now();
+    change.wall = cluster_.wall();
+    change.node = agent.id;
+    change.kind = kind;
+    if (kind == ChangeNode::Kind::kMaintenance) {
+      change.duration = absl::Seconds(static_cast<int64_t>(5 + prng_.Below(20)));
+    }
+    if (kind == ChangeNode::Kind::kDrain && prng_.Chance(0.5)) {
+      change.deadline = absl::Seconds(static_cast<int64_t>(1 + prng_.Below(10)));
+    }
+    cluster_.Step(change);
+    const Ready ready = cluster_.Take();
+    const bool said = !ready.replies.empty() && ready.replies[0].status.ok();
+    if (said && kind == ChangeNode::Kind::kUncordon) {
+      closed_.erase(agent.id);
+    } else if (said && kind != ChangeNode::Kind::kMaintenance) {  // that one ends by itself
+      closed_[agent.id] = Known(agent.id);
+    } else if (said) {
+      closed_.erase(agent.id);
+    }
+  }
+
+  void Freeze(bool freeze) {
+    FreezeCluster request;
+    request.now = cluster_.now();
+    request.wall = cluster_.wall();
+    request.freeze = freeze;
+    cluster_.Step(request);
+    cluster_.Take();
+    frozen_.reset();
+    if (freeze) {
+      frozen_ = Known();
+    }
+  }
+
+  // Of one node, or all.
+  std::set<ReplicaId> Known(const NodeId& node = NodeId()) const {
+    std::set<ReplicaId> known;
+    for (const auto& [id, record] : cluster_.store().replicas()) {
+      if (node.value().empty() || record.node == node) {
+        known.insert(id);
+      }
+    }
+    return known;
+  }
+
   void Check() {
+    CheckOperatorsWords();
     CheckNodesOfIds();
     CheckCounts();
     CheckData();
     CheckEdges();
     CheckRemovals();
+  }
+
+  // R10.1: frozen, nothing new is made. A node that is cordoned or drains is given nothing but its own data.
+  void CheckOperatorsWords() {
+    for (const auto& [id, record] : cluster_.store().replicas()) {
+      ASSERT_TRUE(!frozen_ || frozen_->contains(id)) << "R10.1: " << ToString(id) << " is new";
+      const auto closed = closed_.find(record.node);
+      ASSERT_TRUE(closed == closed_.end() || closed->second.contains(id) || record.service.service == "db")
+          << ToString(id) << " was given to a node that takes nothing";
+    }
   }
 
   // Invariant 5: a replica id is bound to one node for ever.
@@ -251,6 +318,8 @@ class History {
   int64_t web_ = 3;
   double depth_ = 0;
   std::map<ReplicaId, NodeId> node_of_;
+  std::optional<std::set<ReplicaId>> frozen_;     // set: frozen, and the replicas that there were
+  std::map<NodeId, std::set<ReplicaId>> closed_;  // nodes that take nothing, likewise
 };
 
 class HistoryTest : public testing::TestWithParam<uint64_t> {};

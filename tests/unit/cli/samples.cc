@@ -104,6 +104,9 @@ v1::ListReplicasResponse SampleReplicas() {
       service: "web"
       number: 1
       node_name: "host1"
+      in_flight: 3
+      requests_total: 1200
+      errors_total: 2
       state: READY
       state_age { seconds: 7300 }
       cpu_milli: 712

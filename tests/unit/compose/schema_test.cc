@@ -70,10 +70,39 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"volumes: [{type: npipe, target: /x}]", "volume type \"npipe\" is not supported"},
         Case{"configs: [c]", "config \"c\" is not declared"},
         Case{"x-autoscale: {max: 3}", "5:5: x-autoscale stands beside deploy; put it under `deploy:`"},
-        Case{"deploy: {mode: global}", "mode: global is not built yet"},
-        Case{"deploy: {placement: {constraints: [node.role == x]}}",
-             "constraints is not supported: placement rules"},
-        Case{"deploy: {placement: {preferences: [{spread: x}]}}", "preferences is not supported"},
+        Case{"deploy: {mode: global-job}", "5:20: mode: global-job is not built yet"},
+        Case{"deploy: {mode: everywhere}", "is no mode; write replicated, global or replicated-job"},
+        Case{"deploy: {mode: global, replicas: 3}",
+             "5:28: a is global, one replica on every node: remove replicas, or write mode: replicated"},
+        Case{"scale: 2\n    deploy: {mode: global}", "5:5: a is global, one replica on every node: remove"},
+        Case{"deploy: {mode: global, x-autoscale: {max: 3, signals: [{cpu: 60%}]}}",
+             "a is global, one replica on every node, and cannot be scaled"},
+        Case{"deploy: {mode: global, x-singleton: true}", "and x-singleton is one in all"},
+        Case{"restart: \"no\"\n    deploy: {mode: global}", "and a task runs once"},
+        Case{"container_name: x\n    deploy: {mode: global}", "container_name fits one replica only"},
+        Case{"deploy: {placement: {constraints: node.id == x}}", "constraints is no list"},
+        Case{"deploy: {placement: {constraints: [node.role == manager]}}",
+             "5:40: node.role is not known: no node is a manager"},
+        Case{"deploy: {placement: {constraints: [node.labels.a = b]}}",
+             "is no constraint; write ATTRIBUTE == VALUE or ATTRIBUTE != VALUE"},
+        Case{"deploy: {placement: {constraints: [node.ip == 10.0.0.1]}}",
+             "\"node.ip\" is nothing that a node has; write node.labels.NAME, node.hostname"},
+        Case{"deploy: {placement: {constraints: [node.labels. == b]}}",
+             "names no label; write node.labels.NAME"},
+        Case{"deploy: {placement: {constraints: [node.labels.a ==]}}", "compares with no value"},
+        Case{"deploy: {placement: {constraints: [node.labels.a==b==c]}}", "compares with no value"},
+        Case{"deploy: {placement: {constraints: [node.labels.a === b]}}", "compares with no value"},
+        Case{"deploy: {placement: {preferences: [{spread: node.hostname}]}}",
+             "is no label to spread over; write node.labels.NAME"},
+        Case{"deploy: {placement: {preferences: [{spread: zone}]}}", "5:49: \"zone\" is no label"},
+        Case{"deploy: {placement: {preferences: [{binpack: zone}]}}",
+             "unknown key \"binpack\" in preferences"},
+        Case{"deploy: {placement: {preferences: [{}]}}", "the preference is empty"},
+        Case{"deploy: {placement: {preferences: {spread: node.labels.zone}}}", "preferences is no list"},
+        Case{"deploy: {placement: {max_replicas_per_node: -1}}", "write a whole number from 0"},
+        Case{"deploy: {x-priority: 1, x-autoscale: {max: 3, priority: 2, signals: [{cpu: 60%}]}}",
+             "x-priority and x-autoscale.priority say different things"},
+        Case{"x-priority: 1", "x-priority stands beside deploy; put it under `deploy:`"},
         Case{"deploy: {x-worker: celery}", "x-worker is not supported: stop recipes are not built yet"},
         Case{"deploy: {x-run: {schedule: \"* * * * *\"}}",
              "schedule is not supported: scheduled tasks are not built"},
@@ -219,6 +248,26 @@ TEST(SchemaTest, AutoscaleIsReadWhole) {
   EXPECT_EQ(q.endpoints(1).host(), "r2");
   EXPECT_EQ(q.endpoints(1).port(), 6379u);
   EXPECT_EQ(q.keys(0), "jobs");
+}
+
+TEST(SchemaTest, PlacementIsReadWhole) {
+  const auto result = LoadText(
+      "services:\n  web:\n    image: i\n    deploy:\n      replicas: 4\n      x-priority: -3\n      "
+      "placement:\n"
+      "        constraints: [node.labels.disk == ssd, \"engine.labels.gpu!=old one\"]\n"
+      "        preferences: [{spread: node.labels.zone}, {spread: engine.labels.rack}]\n"
+      "        max_replicas_per_node: 2\n"
+      "  mon:\n    image: i\n    volumes: [/var/lib/mon]\n    deploy: {mode: global}\n");
+  EXPECT_THAT(Warnings(result), testing::IsEmpty());
+  const auto web = ServiceOf(result, "web");
+  EXPECT_THAT(web.constraints(), ElementsAre("node.labels.disk == ssd", "engine.labels.gpu!=old one"));
+  EXPECT_THAT(web.spread_over(), ElementsAre("node.labels.zone", "engine.labels.rack"));
+  EXPECT_EQ(web.max_per_node(), 2u);
+  EXPECT_EQ(web.priority(), -3);
+  const auto mon = ServiceOf(result, "mon");
+  EXPECT_TRUE(mon.global());
+  EXPECT_EQ(mon.replicas(), 0u);
+  EXPECT_EQ(mon.update().order(), v1::UpdateSpec::STOP_FIRST) << "the next one uses the same data";
 }
 
 TEST(SchemaTest, SignalsOfBalancersAndTotalsAreRead) {

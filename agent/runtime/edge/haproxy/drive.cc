@@ -136,6 +136,21 @@ void AddCounters(const StatTable& stat, size_t row, EdgeSetState& state) {
       state.finished_total.value_or(0) + static_cast<uint64_t>(std::max<int64_t>(0, *total - *current));
 }
 
+std::vector<SlotCounters> CountsOf(const Reading& reading, bool http) {
+  std::vector<SlotCounters> counts;
+  for (const Slot& slot : reading.slots) {
+    const size_t row = *reading.stat.Find(slot.row.name);
+    const auto number = [&](const char* column) {
+      return static_cast<uint64_t>(std::max<int64_t>(0, reading.stat.Number(row, column).value_or(0)));
+    };
+    counts.push_back({.name = slot.row.name,
+                      .target = HostPort(slot.row.address, slot.row.port),
+                      .requests = number("stot"),
+                      .errors = number(http ? "hrsp_5xx" : "econ") + number("eresp")});
+  }
+  return counts;
+}
+
 void FillCounters(const Reading& reading, size_t backend, EdgeSetState& state) {
   if (!reading.foreign) {
     AddCounters(reading.stat, backend, state);
@@ -257,6 +272,7 @@ absl::StatusOr<SetRound> DriveSet(RuntimeSession& session, const EdgeSet& set, c
   round.state.at_least = !old.known;
   FillServers(set, reading, backend, old, round.state);
   FillTotals(set, reading, round.state);
+  round.counts = CountsOf(reading, set.http);
   for (Slot& slot : reading.slots) {
     round.rows.push_back(std::move(slot.row));
   }

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "agent/ports/edge.h"
 #include "agent/runtime/edge/haproxy/runtime_api.h"
+#include "agent/runtime/edge/haproxy/server_counts.h"
 
 namespace drover::agent {
 
@@ -22,7 +23,8 @@ struct OldLoad {
 
 struct SetRound {
   EdgeSetState state;
-  std::vector<ServerRow> rows;  // our servers as read last; empty: could not be read
+  std::vector<ServerRow> rows;       // our servers as read last; empty: could not be read
+  std::vector<SlotCounters> counts;  // of the same
 };
 
 // True while some request waits for a first server of `backend`. False as well when it cannot be read.

@@ -106,9 +106,31 @@ class AttachedEdge : public WantedEdge {
     return state;
   }
 
-  EdgeCheckReport CheckSet(const EdgeSet& set) override { return CheckAttached(set, socket_, dir_); }
+  EdgeCheckReport CheckSet(const EdgeSet& set) override {
+    EdgeCheckReport report = CheckAttached(set, socket_, dir_);
+    if (set.http && !set.attach.empty()) {
+      report.checks.push_back(CheckLog(set));
+    }
+    return report;
+  }
 
  private:
+  EdgeCheck CheckLog(const EdgeSet& set) const {
+    EdgeCheck check{.name = "log"};
+    const auto writes = writes_.find(set.attach);
+    if (log_->Heard(set.attach) > 0 && (writes == writes_.end() || writes->second)) {
+      check.ok = true;
+    } else if (writes != writes_.end() && !writes->second) {
+      check.detail =
+          absl::StrCat("requests end and no line tells of them, so only their mean time is known:\n",
+                       RequestLogSnippet(RequestLogName(dir_)));
+    } else {
+      check.unseen = true;
+      check.detail = "no request has ended since the agent looks";
+    }
+    return check;
+  }
+
   absl::Status Drive(const std::optional<std::vector<EdgeSet>>& wanted, Instant now, EdgeState& state) {
     const Deadline deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(950);
     ASSIGN_OR_RETURN(RuntimeSession session, RuntimeSession::Open(socket_, "> ", deadline));
@@ -123,7 +145,7 @@ class AttachedEdge : public WantedEdge {
     if (wanted) {
       ExpectLines(*wanted);
       for (const EdgeSet& set : *wanted) {
-        ASSIGN_OR_RETURN(EdgeSetState driven, DriveOne(session, set, now));
+        ASSIGN_OR_RETURN(EdgeSetState driven, DriveOne(session, set, state.instance, now));
         state.sets.push_back(std::move(driven));
       }
     }
@@ -142,14 +164,21 @@ class AttachedEdge : public WantedEdge {
   }
 
   void AddTimes(const EdgeSet& set, Instant now, EdgeSetState& state) {
-    if (set.http && state.finished_total &&
-        expected_.Writes(set.attach, log_->Heard(set.attach), *state.finished_total, now)) {
+    if (!set.http || !state.finished_total) {
+      return;
+    }
+    const bool writes = expected_.Writes(set.attach, log_->Heard(set.attach), *state.finished_total, now);
+    if (writes) {
       state.times = log_->Times(set.attach, now).value_or(RequestTimes());
+    }
+    if (*state.finished_total > 0) {
+      writes_[set.attach] = writes;
     }
   }
 
   // An error is the session's; what is wrong with the foreign configuration is in the state.
-  absl::StatusOr<EdgeSetState> DriveOne(RuntimeSession& session, const EdgeSet& set, Instant now) {
+  absl::StatusOr<EdgeSetState> DriveOne(RuntimeSession& session, const EdgeSet& set, uint64_t instance,
+                                        Instant now) {
     EdgeSetState state = UnreadSet(set, "", now);
     if (set.attach.empty()) {
       state.error = absl::StrCat("this edge drives a foreign HAProxy (", socket_,
@@ -167,6 +196,7 @@ class AttachedEdge : public WantedEdge {
       return state;
     }
     RETURN_IF_ERROR(driven.status());
+    counts_.Fold(set.attach, instance, driven->counts, set, driven->state);
     const WorkerCommand worker = [&session](absl::string_view command) { return session.Command(command); };
     drain_limits_.Enforce(set, set.attach, {worker}, now, driven->state);
     if (driven->rows.size() < set.backends.size() && !driven->state.error.empty()) {
@@ -179,8 +209,10 @@ class AttachedEdge : public WantedEdge {
   std::string socket_;
   std::string dir_;
   DrainLimits drain_limits_;
+  ServerCounts counts_;
   std::unique_ptr<RequestLog> log_;
   ExpectedLines expected_;
+  std::map<std::string, bool> writes_;  // by backend, those that had a request
   mutable std::mutex version_mutex_;
   std::string version_ = "haproxy (attached)";
 };

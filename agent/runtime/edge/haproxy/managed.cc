@@ -318,6 +318,7 @@ EdgeState ManagedHaproxy::Reconcile(const std::optional<std::vector<EdgeSet>>& s
       continue;
     }
     rows_[set.backend] = std::move(driven->rows);
+    counts_.Fold(set.backend, state.instance, driven->counts, *set.set, driven->state);
     drain_limits_.Enforce(*set.set, set.backend, Workers(*session, old, round.deadline), now, driven->state);
     if (!set.error.empty()) {
       driven->state.error = set.error;

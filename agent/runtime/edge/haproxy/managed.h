@@ -69,6 +69,7 @@ class ManagedHaproxy {
   SlotRows rows_;  // as read last
   ListenerCheck listeners_;
   DrainLimits drain_limits_;
+  ServerCounts counts_;
   std::optional<InForce> in_force_;
   std::string resume_at_;  // backend; empty: the round before came to its end
   std::string written_;    // the file as it is

@@ -1,6 +1,7 @@
 #include "agent/runtime/edge/haproxy/plan.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "absl/strings/numbers.h"
@@ -69,7 +70,7 @@ SlotPlan PlanSlots(const std::vector<EdgeBackend>& wanted, bool weighted, const 
   std::vector<const EdgeBackend*> homeless;
   for (const EdgeBackend& backend : wanted) {
     const auto it = std::find_if(slots.begin(), slots.end(), [&](const Slot& slot) {
-      return taken.count(&slot) == 0 && SameTarget(backend, slot.row);
+      return SameTarget(backend, slot.row) && taken.count(&slot) == 0;
     });
     if (it == slots.end()) {
       if (!backend.drain) {
@@ -136,19 +137,23 @@ SlotPlan PlanSlots(const std::vector<EdgeBackend>& wanted, bool weighted, const 
 
 std::vector<ServerRow> PlannedRows(const std::vector<EdgeBackend>& wanted, bool weighted,
                                    const std::vector<ServerRow>& rows, uint32_t count) {
+  std::map<std::string, const ServerRow*> by_name;
+  for (const ServerRow& row : rows) {
+    by_name.emplace(row.name, &row);
+  }
   std::vector<Slot> slots;
+  std::map<std::string, size_t> numbers;
   for (uint32_t i = 1; i <= count; ++i) {
     const std::string name = absl::StrCat("drv", i);
-    const auto row =
-        std::find_if(rows.begin(), rows.end(), [&](const ServerRow& r) { return r.name == name; });
-    const bool known =
-        row != rows.end() &&
-        std::any_of(wanted.begin(), wanted.end(), [&](const EdgeBackend& b) { return SameTarget(b, *row); });
-    slots.push_back({.row = known ? *row : ServerRow{name, "127.0.0.1", 1, 0, 1}});
+    const auto row = by_name.find(name);
+    const bool known = row != by_name.end() &&
+                       std::any_of(wanted.begin(), wanted.end(),
+                                   [&](const EdgeBackend& b) { return SameTarget(b, *row->second); });
+    numbers.emplace(name, slots.size());
+    slots.push_back({.row = known ? *row->second : ServerRow{name, "127.0.0.1", 1, 0, 1}});
   }
   for (const SlotChange& change : PlanSlots(wanted, weighted, slots).changes) {
-    const auto slot =
-        std::find_if(slots.begin(), slots.end(), [&](const Slot& s) { return s.row.name == change.server; });
+    Slot* const slot = &slots[numbers.at(change.server)];
     if (change.kind == Kind::kAddress) {
       slot->row.address = change.address;
       slot->row.port = change.port;

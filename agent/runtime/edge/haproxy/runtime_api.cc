@@ -322,6 +322,9 @@ absl::StatusOr<StatTable> StatTable::Parse(absl::string_view answer) {
           absl::StrCat("HAProxy's \"show stat\" has no column ", column, ": ", FirstLine(answer)));
     }
   }
+  for (size_t row = 0; row < table.rows_.size(); ++row) {
+    table.servers_.emplace(table.Text(row, "svname"), row);
+  }
   return table;
 }
 
@@ -342,12 +345,8 @@ std::optional<int64_t> StatTable::Number(size_t row, absl::string_view column) c
 }
 
 std::optional<size_t> StatTable::Find(absl::string_view server) const {
-  for (size_t row = 0; row < rows_.size(); ++row) {
-    if (Text(row, "svname") == server) {
-      return row;
-    }
-  }
-  return std::nullopt;
+  const auto found = servers_.find(server);
+  return found == servers_.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::vector<int64_t> ParseOldWorkers(absl::string_view answer) {

@@ -94,6 +94,7 @@ class StatTable {
 
  private:
   std::map<std::string, size_t, std::less<>> columns_;
+  std::map<std::string, size_t, std::less<>> servers_;  // by svname, the first of it
   std::vector<std::vector<std::string>> rows_;
 };
 

@@ -264,6 +264,10 @@ absl::StatusOr<NginxConnections> ReadNginxConnections(int master, const std::vec
                                                       std::set<uint32_t>& ports) {
   ASSIGN_OR_RETURN(const auto sockets, SocketsByInode(master));
   NginxConnections out;
+  if (std::none_of(workers.begin(), workers.end(),
+                   [](const NginxWorker& worker) { return worker.leaving; })) {
+    ports.clear();  // a connection to a replica may have one of them by now
+  }
   std::vector<std::pair<int, const TcpSocket*>> held;
   for (const NginxWorker& worker : workers) {
     out.workers[worker.pid];

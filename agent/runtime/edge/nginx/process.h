@@ -94,8 +94,8 @@ struct NginxConnections {
   std::set<std::string> listening;   // "address:port" that the workers listen on
 };
 
-// As the kernel lists them, in the network namespace of `master`. `ports` are those on which clients came
-// so far; the ones found listening are added. Errors: what could not be read.
+// As the kernel lists them, in the network namespace of `master`. `ports` are those on which clients came:
+// the ones found listening, and while some worker leaves those of before too. Errors: what could not be read.
 absl::StatusOr<NginxConnections> ReadNginxConnections(int master, const std::vector<NginxWorker>& workers,
                                                       std::set<uint32_t>& ports);
 

@@ -108,6 +108,9 @@ TEST(ConfigTest, AnAgentDrivesOneBalancer) {
   EXPECT_EQ(attached->nginx->include_dir, "/etc/nginx/drover");
   EXPECT_EQ(attached->nginx->pid_file, "/run/n.pid");
   EXPECT_EQ(attached->nginx->config, "/etc/n.conf");
+  EXPECT_THAT(
+      FaultsOf("controllers: [localhost:1]\nlabels: {node.platform.os: windows}"),
+      ElementsAre(HasSubstr("labels.node.platform.os: names that begin with node. or engine. are taken")));
   EXPECT_THAT(FaultsOf("controllers: [localhost:1]\nedge: {nginx: {}, haproxy: {}}"),
               ElementsAre(HasSubstr("agent.yaml:2:7: edge: names two load balancers")));
   EXPECT_THAT(

@@ -271,6 +271,37 @@ TEST(CoreTest, R3_7_WhatWasRemovedOrStoppedByHandIsStartedAgain) {
   EXPECT_THAT(rig.Kinds(), ElementsAre(Kind::kStart)) << "at once";
 }
 
+TEST(CoreTest, R3_7_WhilePausedWhatAHandDidStays) {
+  Rig rig;
+  rig.List({Box(1), Box(2)});
+  rig.Connect();
+  std::vector<RunReplica> paused = {Wanted(1), Wanted(2)};
+  paused[0].hands_off = paused[1].hands_off = true;
+  rig.Assign(Full(1, paused));
+  rig.Vanished(1);
+  rig.Changed(Exited(2, 0), /*by_hand=*/true);
+  EXPECT_THAT(rig.Reasons(), ElementsAre("RemovedByHand"));
+  rig.After(60);
+  EXPECT_THAT(rig.Kinds(), IsEmpty()) << "neither is started";
+  EXPECT_EQ(rig.Status(1).reason, "RemovedByHand");
+  EXPECT_EQ(rig.State(2), S::kStarting) << "it keeps its place: another one is not wanted";
+  rig.Assign(Full(2, {Wanted(1), Wanted(2)}));
+  EXPECT_THAT(rig.Kinds(), ElementsAre(Kind::kPull, Kind::kStart)) << "resumed";
+}
+
+TEST(CoreTest, R3_7_WhilePausedWhatCrashesIsStartedAgain) {
+  Rig rig;
+  rig.List({Box(1)});
+  rig.Connect();
+  RunReplica paused = Wanted(1);
+  paused.hands_off = true;
+  rig.Assign(Full(1, {paused}));
+  rig.Changed(Exited(1, 3), /*by_hand=*/false);
+  rig.Done(1, Kind::kInspect, Exited(1, 3));
+  rig.After(2);
+  EXPECT_THAT(rig.Kinds(), ElementsAre(Kind::kStart));
+}
+
 TEST(CoreTest, R3_7_ARemovalByHandIsNoCrashHoweverItIsSeen) {
   Rig rig;
   rig.List({Box(1)});

@@ -82,7 +82,7 @@ TEST(GateTest, R7_3_AFailedTaskSaysItsExitCodeAndLastLines) {
   Service& web = builder.AddService(ModelBuilder::Spec("web"));
   EXPECT_EQ(GateOf(builder.model(), web, {}),
             "TaskFailed: migrate exited with code 3 (ExitedWithError): no such column");
-  const Census running{.active = 1, .current = 1, .current_ready = 1};
+  const Census running{.active = 1, .current = 1, .current_ready = 1, .newest = 1};
   EXPECT_EQ(GateOf(builder.model(), web, running), "") << "what already has the newest spec may be scaled";
 }
 

@@ -143,6 +143,21 @@ TEST(ConvertSpecTest, CountPolicyPriorityAndListenersDoNotReplaceReplicas) {
   EXPECT_EQ(same.size(), 16U);
 }
 
+TEST(ConvertSpecTest, PlacementIsTakenOverAndReplacesNoReplica) {
+  const ServiceSpec web =
+      Web("constraints: 'node.labels.disk == ssd' constraints: 'node.hostname!=a' "
+          "spread_over: 'node.labels.zone' max_per_node: 2");
+  ASSERT_EQ(web.constraints.size(), 2U);
+  EXPECT_EQ(web.constraints[0], (ConstraintSpec{"node.labels.disk", true, "ssd"}));
+  EXPECT_EQ(web.constraints[1], (ConstraintSpec{"node.hostname", false, "a"}));
+  EXPECT_THAT(web.spread_over, ElementsAre("node.labels.zone"));
+  EXPECT_EQ(web.max_per_node, 2U);
+  EXPECT_EQ(web.spec_hash, Web("").spec_hash);
+  EXPECT_TRUE(Web("global: true").global);
+  EXPECT_FALSE(Web("global: true local_data: 'pos'").pinned()) << "each node has its own";
+  EXPECT_TRUE(Web("global: true local_data: 'pos'").stop_first);
+}
+
 TEST(ConvertSpecTest, HashIsTheSameWhateverTheOrderOfMapsAndServices) {
   v1::StackSpec a = Stack("");
   v1::StackSpec b = Stack("");
@@ -332,6 +347,17 @@ INSTANTIATE_TEST_SUITE_P(
                   "services.web.replicas: a service with local data"},
         FaultCase{"R7_2_TwoSingletons", "singleton: true replicas: 2", "",
                   "x-singleton can have one replica only"},
+        FaultCase{"NoConstraint", "constraints: 'node.labels.a == b' constraints: 'disk'", "",
+                  "services.web.constraints[1]: \"disk\" is no constraint; write ATTRIBUTE == VALUE"},
+        FaultCase{"NoManagers", "constraints: 'node.role == manager'", "",
+                  "services.web.constraints[0]: node.role is not known"},
+        FaultCase{"SpreadOverNodes", "spread_over: 'node.id'", "",
+                  "services.web.spreadOver[0]: \"node.id\" is no label to spread over"},
+        FaultCase{"GlobalAndScaled",
+                  "global: true autoscale { min: 1 max: 2 signals { cpu { target_percent: 5 } } }", "",
+                  "services.web.global: is one replica on every node, which does not go with autoscale"},
+        FaultCase{"GlobalAndCounted", "global: true replicas: 2", "",
+                  "services.web.global: is one replica on every node, which does not go with a number"},
         FaultCase{"ZeroWithCpuOnly", "autoscale { max: 2 signals { cpu { target_percent: 5 } } }", "",
                   "services.web.autoscale.min: 0 needs a signal that shows work"},
         FaultCase{"UnknownPolicy",

@@ -32,6 +32,14 @@ TEST(ConvertStoreTest, ServiceSurvivesTheRoundTrip) {
   record.data_node = NodeId("00000000000000aa");
   record.task_revision_done = 4;
   record.next_number = 9;
+  record.failures = {{.replica = ReplicaId(7),
+                      .name = "shop-web-2",
+                      .node = NodeId("00000000000000aa"),
+                      .at = absl::FromUnixSeconds(1700000100),
+                      .reason = "OutOfMemory",
+                      .message = "last lines: …",
+                      .exit_code = 137},
+                     {.replica = ReplicaId(8), .reason = "Unhealthy"}};
   EXPECT_EQ(ToCore(ToProto(record)), record);
 }
 
@@ -89,6 +97,29 @@ TEST(ConvertStoreTest, TimesAndDurations) {
   }
   const absl::Time time = absl::FromUnixNanos(1700000000123456789);
   EXPECT_EQ(ToCore(ToProto(time)), time);
+}
+
+TEST(ConvertStoreTest, TheClusterSurvivesTheRoundTrip) {
+  ClusterRecord record;
+  EXPECT_EQ(ToCore(ToProto(record)), record);
+  record.frozen = true;
+  record.frozen_until = absl::FromUnixSeconds(1700000000);
+  record.frozen_note = "eve: the sale";
+  record.removed_nodes = {{NodeId("00000000000000aa"), "host1", absl::FromUnixSeconds(1700000001)}};
+  EXPECT_EQ(ToCore(ToProto(record)), record);
+}
+
+TEST(ConvertStoreTest, WhatWasSaidOfANodeSurvivesTheRoundTrip) {
+  for (const NodeAvailability availability : {NodeAvailability::kActive, NodeAvailability::kCordoned,
+                                              NodeAvailability::kDraining, NodeAvailability::kMaintenance}) {
+    NodeRecord record;
+    record.id = NodeId("00000000000000aa");
+    record.availability = availability;
+    record.drain_deadline = absl::FromUnixSeconds(1700000000);
+    record.available_at = absl::FromUnixSeconds(1700000060);
+    record.availability_note = "eve: new disks";
+    EXPECT_EQ(ToCore(ToProto(record)), record);
+  }
 }
 
 }  // namespace

@@ -71,8 +71,8 @@ TEST(PlanTest, FreshSlotsAreTakenBeforeIdleOnesBeforeBusyOnes) {
   EXPECT_THAT(Commands(PlanSlots({Want(20001)}, false, slots)),
               ElementsAre("drv3 addr 127.0.0.1 port 20001", "drv3 state ready"));
   EXPECT_THAT(Commands(PlanSlots({Want(20001), Want(20002)}, false, slots)),
-              ElementsAre("drv3 addr 127.0.0.1 port 20001", "drv3 state ready",
-                          "drv2 addr 127.0.0.1 port 20002", "drv2 state ready"));
+              ElementsAre("drv3 addr 127.0.0.1 port 20001", "drv2 addr 127.0.0.1 port 20002",
+                          "drv3 state ready", "drv2 state ready"));
 }
 
 TEST(PlanTest, ASlotOfADrainingReplicaIsNeverTaken) {

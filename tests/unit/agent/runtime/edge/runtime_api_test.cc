@@ -140,6 +140,25 @@ TEST(DriveTest, ARefusedCommandIsNotApplied) {
   EXPECT_EQ(round->state.applied_revision, Revision());
 }
 
+TEST(RuntimeApiTest, ManyCommandsAreAnsweredInTheirOrder) {
+  std::vector<std::string> commands;
+  FakeCli::Answers answers;
+  for (int i = 0; i < 250; ++i) {
+    commands.push_back(absl::StrCat("command ", i));
+    answers[commands.back()] = i % 3 == 0 ? "" : absl::StrCat("line 1 of ", i, "\n  > line 2");
+  }
+  const FakeCli cli(answers);
+  absl::StatusOr<RuntimeSession> session = cli.Open();
+  ASSERT_TRUE(session.ok()) << session.status();
+  const absl::StatusOr<std::vector<std::string>> got = session->Commands(commands);
+  ASSERT_TRUE(got.ok()) << got.status();
+  ASSERT_EQ(got->size(), commands.size());
+  for (size_t i = 0; i < commands.size(); ++i) {
+    EXPECT_EQ((*got)[i], answers[commands[i]]);
+  }
+  EXPECT_EQ(session->Command("command 1").value_or(""), answers["command 1"]);
+}
+
 TEST(DriveTest, R4_UnknownOldLoadIsAbsentNotZero) {
   const FakeCli cli(FakeCli::Answers{{"show servers state web", kState}, {"show stat web 6 -1", kStat}});
   absl::StatusOr<RuntimeSession> session = cli.Open();
