@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The runs that are too long for every commit. What they showed goes to docs/results/DATE-MODE.md: commit,
 # commands, closing lines. Needs the builds that ./test.sh makes; a machine that does nothing else.
-#   tests/long_runs.sh nightly     500 seeds of the simulator, the benchmarks, fuzzing for minutes, end-to-end under asan and tsan (~2.5 h)
+#   tests/long_runs.sh nightly     10,000 simulated cluster-hours, the mutations, the benchmarks, fuzzing for minutes, end-to-end under asan and tsan (~4 h)
 #   tests/long_runs.sh soak        an hour of fresh simulator seeds, an hour of each fuzz target, every kill test 20 times (~5 h)
 # Exit code 0: everything held.
 set -uo pipefail
@@ -32,7 +32,7 @@ end_to_end() { # end_to_end PRESET CTEST-ARGUMENTS...: with the programs of that
 fresh_seeds() { # an hour of seeds that no run before has tried
   local first=$(($(date +%s) / 10 * 1000)) until=$((SECONDS + 3600)) count=0
   while ((SECONDS < until)); do
-    build/release/bin/drover-sim --seeds "$first..$((first + 99))" --hours 0.5 || return 1
+    build/release/bin/drover-sim --seeds "$first..$((first + 99))" --hours 0.5 --jobs "$(nproc)" || return 1
     first=$((first + 100)) count=$((count + 100))
   done
   echo "$count seeds held, up to $((first - 1))"
@@ -48,7 +48,8 @@ mkdir -p docs/results
 
 case $mode in
   nightly)
-    run 3 "Simulator, 500 seeds" build/release/bin/drover-sim --seeds 1..500 --hours 0.5
+    run 3 "Simulator, 10,000 cluster-hours over 2,000 seeds" build/release/bin/drover-sim --seeds 1..2000 --hours 5 --jobs "$(nproc)"
+    run 15 "Simulator, deliberate faults" tests/sim/mutations/run.sh
     run 5 "Cost of a report" tests/bench/fleet.py
     run 8 "Cost of an agent" tests/bench/agent_cost.py
     run 12 "Reaction, 100 rounds" tests/bench/reaction.py --runs 100

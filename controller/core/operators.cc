@@ -117,8 +117,11 @@ void ApplyService(Model& model, const Stack& stack, const ServiceSpec& spec, con
   model.contexts[spec.spec_hash] = spec.context;
   ServiceRecord& record = service.record;
   if (fresh) {
+    // What balancers and consumers confirmed of a former life must not count for this one (R6.1).
+    const uint64_t revision = record.backend_revision;
     record = ServiceRecord();
     record.key = key;
+    record.backend_revision = revision;
     service.stored = true;
   }
   const bool keeps_count = !fresh && (spec.autoscale || spec.global);

@@ -40,7 +40,8 @@ ControllerHost::ControllerHost(World* world)
 Instant ControllerHost::LocalNow() const { return world_->queue.now() + absl::Hours(7); }
 
 absl::Time ControllerHost::Wall() const {
-  return absl::FromUnixSeconds(kWallStart) + absl::Nanoseconds(world_->queue.now().nanoseconds());
+  return absl::FromUnixSeconds(kWallStart) + wall_step_ +
+         absl::Nanoseconds(world_->queue.now().nanoseconds());
 }
 
 void ControllerHost::OnProcess(std::function<void()> run) {
@@ -118,13 +119,12 @@ void ControllerHost::Freeze(Duration length) {
 }
 
 bool ControllerHost::StartOnOtherStore(bool empty) {
-  const Store& oldest = copies_.front();
-  if (on_other_store() || (!empty && oldest.epoch.value() + 1 >= store_.epoch.value())) {
+  if (on_other_store() || (!empty && EpochOfOldStore() >= store_.epoch)) {
     return false;
   }
   Crash();
   other_ = store_;
-  store_ = empty ? Store{} : oldest;
+  store_ = empty ? Store{} : copies_.front();
   if (empty) {
     store_.cluster = ClusterId("another");
   }
@@ -132,10 +132,22 @@ bool ControllerHost::StartOnOtherStore(bool empty) {
   return true;
 }
 
+Epoch ControllerHost::EpochOfOldStore() const { return Epoch(copies_.front().epoch.value() + 1); }
+
 void ControllerHost::RestoreStore() {
   Crash();
   store_ = *std::exchange(other_, std::nullopt);
   Start();
+}
+
+void ControllerHost::FillDisk(Duration length) {
+  world_->trace.Add("controller", absl::StrCat("its disk is full for ", absl::FormatDuration(length)));
+  disk_full_until_ = world_->queue.now() + length;
+}
+
+void ControllerHost::StepWall(Duration step) {
+  world_->trace.Add("controller", absl::StrCat("its wall clock steps by ", absl::FormatDuration(step)));
+  wall_step_ += step;
 }
 
 // ---- in ---------------------------------------------------------------------------------------------
@@ -168,6 +180,7 @@ void ControllerHost::Post(controller::Event event) {
 }
 
 void ControllerHost::Ask(controller::Event event) {
+  world_->checks.words.OnAsked(world_->queue.now());
   std::visit(
       [this](auto& e) {
         if constexpr (requires { e.request; }) {
@@ -242,7 +255,8 @@ void ControllerHost::Commit() {
     Crash();
     return;
   }
-  if (world_->faults && prng_.Chance(world_->options.commit_error)) {
+  const bool full = world_->queue.now() < disk_full_until_;
+  if (world_->faults && (full || prng_.Chance(world_->options.commit_error))) {
     if (!std::exchange(store_failing_, true)) {
       world_->trace.Add("controller", "the store fails");
       core_->Step(controller::StoreHealth{.now = LocalNow(), .writable = false, .error = "disk full"});
@@ -294,7 +308,7 @@ void ControllerHost::Effects(controller::Ready ready, std::optional<size_t> cras
     }
   }
   for (const controller::Reply& reply : ready.replies) {
-    world_->OnReply(reply);
+    world_->people->OnReply(reply);
   }
 }
 

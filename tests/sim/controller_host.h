@@ -31,6 +31,12 @@ class ControllerHost {
   // copy is old enough yet. RestoreStore ends it.
   bool StartOnOtherStore(bool empty);
   void RestoreStore();
+  // Under which it would run on the old copy.
+  Epoch EpochOfOldStore() const;
+  // Commits fail for so long.
+  void FillDisk(Duration length);
+  // The wall clock, not the one that deciding goes by (R2.1).
+  void StepWall(Duration step);
 
   // ---- what the network delivers ----
   void OnHello(int host, controller::NodeConnected hello);
@@ -44,6 +50,9 @@ class ControllerHost {
   bool alive() const { return core_ != nullptr; }
 
   bool frozen() const { return frozen_; }
+
+  // Its HTTP API answers.
+  bool answers() const { return alive() && !frozen_ && view_ != nullptr && view_->ready; }
 
   bool committing() const { return pending_.has_value(); }
 
@@ -86,6 +95,8 @@ class ControllerHost {
   std::deque<controller::Event> inbox_;
   std::optional<controller::Ready> pending_;
   bool store_failing_ = false;
+  Instant disk_full_until_;
+  Duration wall_step_;
   Instant tick_at_;
   std::optional<Instant> run_at_;
   std::shared_ptr<const controller::View> view_;

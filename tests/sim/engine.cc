@@ -16,7 +16,6 @@ using Status = agent::Container::Status;
 namespace {
 
 constexpr Duration kCallDeadline = absl::Seconds(20);
-constexpr Duration kDefaultGrace = absl::Seconds(10);
 constexpr int32_t kKilled = 137;
 
 Duration Between(Prng& prng, Duration low, Duration high) { return low + (high - low) * prng.Uniform(); }
@@ -29,8 +28,16 @@ Engine::Engine(World* world, int host, Changed changed)
       changed_(std::move(changed)),
       prng_(Prng(world->options.seed).Split(absl::StrCat("engine", host))) {}
 
+Duration Engine::GraceOf(const Action& action) const {
+  const auto it = boxes_.find(action.replica);
+  if (action.grace != absl::ZeroDuration() || it == boxes_.end()) {
+    return action.grace;
+  }
+  return world_->registry.at(it->second.container.spec_hash).stop_grace;
+}
+
 Duration Engine::StopTime(const Action& action) {
-  const Duration grace = action.grace == absl::ZeroDuration() ? kDefaultGrace : action.grace;
+  const Duration grace = GraceOf(action);
   const auto it = boxes_.find(action.replica);
   // A worker ends its job first, which may take longer than its grace.
   const Duration work = it != boxes_.end() && it->second.container.service == "worker"
@@ -73,7 +80,7 @@ void Engine::Execute(const Action& action, const ClusterId& cluster, const Done&
   };
   if (away_) {
     later(absl::Milliseconds(1), absl::UnavailableError("connection refused"), false);
-  } else if (world_->faults && prng_.Chance(world_->options.engine_stall)) {
+  } else if (hangs_ || (world_->faults && prng_.Chance(world_->options.engine_stall))) {
     later(kCallDeadline, absl::DeadlineExceededError("no answer within 20s"), prng_.Chance(0.5));
   } else if (world_->faults && prng_.Chance(world_->options.engine_error)) {
     later(Latency(action), absl::InternalError("the engine failed"), prng_.Chance(0.3));
@@ -84,6 +91,17 @@ void Engine::Execute(const Action& action, const ClusterId& cluster, const Done&
 
 void Engine::Finish(const Action& action, const ClusterId& cluster, Duration took, const Done& done,
                     absl::Status status, bool happens) {
+  if (action.kind == Kind::kStop && !status.ok()) {
+    stops_since_ = world_->queue.now();
+  }
+  if (hangs_ && status.ok()) {  // began before the engine hung
+    world_->queue.After(kCallDeadline, [=, this, boot = boot_] {
+      if (boot == boot_) {
+        Finish(action, cluster, took, done, absl::DeadlineExceededError("no answer within 20s"), happens);
+      }
+    });
+    return;
+  }
   ActionDone result;
   result.action = action.id;
   result.took = took;
@@ -108,8 +126,7 @@ void Engine::Finish(const Action& action, const ClusterId& cluster, Duration too
       break;
     case Kind::kStop:
       if (it != boxes_.end() && it->second.container.status == Status::kRunning) {
-        const Duration grace = action.grace == absl::ZeroDuration() ? kDefaultGrace : action.grace;
-        Exit(it->second, took >= grace ? kKilled : 0, false);
+        Exit(it->second, took >= GraceOf(action) ? kKilled : 0, false);
       }
       break;
     case Kind::kRemove:
@@ -170,10 +187,11 @@ void Engine::Start(Box& box) {
   box.ready_at = world_->queue.now() + warm;
   const ReplicaId id = box.container.replica;
   const uint64_t run = box.run;
-  world_->checks.identity.OnStarted(*world_, host_, box);
+  box.sick_until = Instant();
+  world_->checks.alone.OnStarted(*world_, world_->host(host_), box);
   if (spec.has_healthcheck) {
     box.container.health = "starting";
-    world_->queue.After(warm, [=, this] { BecomeHealthy(id, run); });
+    world_->queue.After(warm, [=, this] { JudgeHealth(id, run); });
   }
   if (spec.task) {
     const Duration work = Between(prng_, absl::Seconds(1), absl::Seconds(10));
@@ -187,12 +205,29 @@ void Engine::Start(Box& box) {
   changed_(id, false);
 }
 
-void Engine::BecomeHealthy(ReplicaId id, uint64_t run) {
+void Engine::JudgeHealth(ReplicaId id, uint64_t run) {
   const auto it = boxes_.find(id);
   if (it != boxes_.end() && it->second.run == run) {
-    it->second.container.health = "healthy";
+    it->second.container.health = IsReady(it->second) ? "healthy" : "unhealthy";
     changed_(id, false);
   }
+}
+
+bool Engine::MakeUnhealthy(const std::string& service, Duration length, bool all) {
+  bool any = false;
+  for (auto& [id, box] : boxes_) {
+    if (box.container.service != service || !IsReady(box) || (any && !all)) {
+      continue;
+    }
+    any = true;
+    box.sick_until = world_->queue.now() + length;
+    if (world_->registry.at(box.container.spec_hash).has_healthcheck) {
+      const auto judge = [this, replica = id, run = box.run] { JudgeHealth(replica, run); };
+      world_->queue.After(absl::ZeroDuration(), judge);
+      world_->queue.At(box.sick_until, judge);
+    }
+  }
+  return any;
 }
 
 void Engine::Exit(Box& box, int32_t exit_code, bool oom) {
@@ -241,7 +276,8 @@ std::vector<Container> Engine::List() const {
 }
 
 bool Engine::IsReady(const Box& box) const {
-  return box.container.status == Status::kRunning && world_->queue.now() >= box.ready_at;
+  const Instant now = world_->queue.now();
+  return box.container.status == Status::kRunning && now >= box.ready_at && now >= box.sick_until;
 }
 
 int64_t Engine::CountReady(const std::string& service) const {

@@ -18,8 +18,9 @@ class World;
 // A container, and what only the world knows of it.
 struct Box {
   agent::Container container;
-  Instant ready_at;  // while it runs: from when its check passes
-  uint64_t run = 0;  // raised by every start and exit: an older timer of it means nothing
+  Instant ready_at;    // while it runs: from when its check passes
+  Instant sick_until;  // until then its check fails
+  uint64_t run = 0;    // raised by every start and exit: an older timer of it means nothing
 };
 
 class Engine {
@@ -35,7 +36,13 @@ class Engine {
 
   void SetAway(bool away) { away_ = away; }
 
-  bool away() const { return away_; }
+  // Takes calls and answers none of them.
+  void SetHangs(bool hangs) { hangs_ = hangs; }
+
+  // True: nobody gets an answer from it now.
+  bool away() const { return away_ || hangs_; }
+
+  bool hangs() const { return hangs_; }
 
   // Everything stops; calls under way end nowhere.
   void Reboot();
@@ -43,8 +50,14 @@ class Engine {
   // A container ends by itself. False: it does not run.
   bool Crash(ReplicaId id, int32_t exit_code, bool oom);
 
+  // Fails the check of one running container of `service`, or of all, for so long. False: none runs.
+  bool MakeUnhealthy(const std::string& service, Duration length, bool all);
+
   // `docker rm -f`
   void RemoveByHand(ReplicaId id);
+
+  // Since when each stop call ended as it should; what a host can be held to (checkers/alone.h).
+  Instant stops_since() const { return stops_since_; }
 
   const std::map<ReplicaId, Box>& boxes() const { return boxes_; }
 
@@ -57,18 +70,22 @@ class Engine {
  private:
   Duration Latency(const agent::Action& action);
   Duration StopTime(const agent::Action& action);
+  // What the container was created with, unless the call says otherwise.
+  Duration GraceOf(const agent::Action& action) const;
   void Finish(const agent::Action& action, const ClusterId& cluster, Duration took, const Done& done,
               absl::Status status, bool happens);
   void Create(const agent::Action& action, const ClusterId& cluster, agent::ActionDone& done);
   void Start(Box& box);
   void Exit(Box& box, int32_t exit_code, bool oom);
-  void BecomeHealthy(ReplicaId id, uint64_t run);
+  void JudgeHealth(ReplicaId id, uint64_t run);
 
   World* world_;
   int host_;
   Changed changed_;
   Prng prng_;
   bool away_ = false;
+  bool hangs_ = false;
+  Instant stops_since_;
   uint64_t boot_ = 1;
   uint64_t next_container_ = 1;
   std::map<ReplicaId, Box> boxes_;

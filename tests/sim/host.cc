@@ -18,6 +18,8 @@ constexpr Duration kReportEvery = absl::Seconds(1);
 constexpr Duration kReportSoon = absl::Milliseconds(100);
 constexpr Duration kSampleAge = absl::Milliseconds(100);
 constexpr Duration kFrozenIsDead = absl::Seconds(20);
+constexpr Duration kEngineDeadline = absl::Seconds(20);  // of a list that hangs
+constexpr size_t kLateOrders = 8;
 
 const char* Name(agent::Action::Kind kind) {
   switch (kind) {
@@ -82,11 +84,12 @@ void Host::Step(E event) {
 }
 
 void Host::StartAgent() {
-  if (core_ != nullptr) {
+  if (core_ != nullptr || dead_) {
     return;
   }
   world_->trace.Add(name(), "agent starts");
   ++process_;
+  able_since_ = world_->queue.now();
   agent::CoreOptions options;
   options.boot_id = absl::StrCat("boot", boots_);
   core_ = std::make_unique<agent::Core>(options, disk_, LocalNow());
@@ -141,6 +144,7 @@ void Host::Freeze(Duration length) {
       return;
     }
     frozen_ = false;
+    able_since_ = world_->queue.now();
     while (!deferred_.empty() && core_ != nullptr) {
       const auto [of, run] = std::move(deferred_.front());
       deferred_.pop_front();
@@ -150,6 +154,9 @@ void Host::Freeze(Duration length) {
 }
 
 void Host::Reboot() {
+  if (dead_) {
+    return;
+  }
   world_->trace.Add(name(), "reboots");
   CrashAgent();
   engine_.Reboot();
@@ -160,13 +167,42 @@ void Host::Reboot() {
   }
 }
 
+void Host::Die() {
+  world_->trace.Add(name(), "is gone for good");
+  CrashAgent();
+  engine_.Reboot();
+  world_->network->SetLink(index_, false, false);
+  dead_ = true;
+}
+
 void Host::SetEngineAway(bool away) {
+  if (dead_) {
+    return;
+  }
   world_->trace.Add(name(), away ? "engine goes away" : "engine is back");
   engine_.SetAway(away);
-  Later(absl::Seconds(1), [this] {
-    Step(agent::EngineReachable{.now = {}, .reachable = !engine_.away(), .error = "connection refused"});
-    List();
-  });
+  able_since_ = world_->queue.now();
+  Later(absl::Seconds(1), [this] { TellEngine(); });
+}
+
+void Host::HangEngine(Duration length) {
+  if (dead_ || engine_.hangs()) {
+    return;
+  }
+  world_->trace.Add(name(), absl::StrCat("engine hangs for ", absl::FormatDuration(length)));
+  engine_.SetHangs(true);
+  Later(kEngineDeadline, [this] { TellEngine(); });
+  world_->queue.After(length, [this] { MendEngine(); });
+}
+
+void Host::MendEngine() {
+  engine_.SetHangs(false);
+  SetEngineAway(false);
+}
+
+void Host::TellEngine() {
+  Step(agent::EngineReachable{.now = {}, .reachable = !engine_.away(), .error = "connection refused"});
+  List();
 }
 
 void Host::Carry(agent::Ready ready) {
@@ -358,7 +394,7 @@ void Host::OnOrder(StreamId stream, const controller::Order& order) {
       welcomed_ = false;
       ConnectLater();
     } else if (const auto* assignment = std::get_if<controller::Assignment>(&order.body)) {
-      Step(agent::AssignmentReceived{.now = {}, .assignment = ToAgent(*assignment, world_->registry)});
+      OnAssignment(*assignment);
     } else if (const auto* probes = std::get_if<controller::ProbeAssignment>(&order.body)) {
       probes_ = probes->probes;
     } else if (const auto* sets = std::get_if<controller::BackendSets>(&order.body)) {
@@ -367,6 +403,24 @@ void Host::OnOrder(StreamId stream, const controller::Order& order) {
       }
     }
   });
+}
+
+// Within a stream order holds; what an older stream carried may be read after a newer one.
+void Host::OnAssignment(const controller::Assignment& assignment) {
+  agent::AssignmentReceived received;
+  received.assignment = ToAgent(assignment, world_->registry);
+  assignments_.push_back(received.assignment);
+  if (assignments_.size() > kLateOrders) {
+    assignments_.pop_front();
+  }
+  Step(std::move(received));
+  if (world_->faults && prng_.Chance(world_->options.late_order)) {
+    agent::AssignmentReceived late;
+    late.assignment = assignments_[prng_.Below(assignments_.size())];
+    world_->trace.Add(name(), absl::StrCat("an order of epoch ", late.assignment.epoch.value(), " revision ",
+                                           late.assignment.revision.value(), " comes late"));
+    Step(std::move(late));
+  }
 }
 
 void Host::ReportLoop() {
@@ -444,6 +498,9 @@ void Host::AddSamples(controller::NodeReport& report) {
         sample.cpu_milli = cpu->second;
       }
       sample.memory_bytes = 100 << 20;
+      if (box->second.container.service == "worker") {
+        sample.busy = world_->load->JobsOf(box->second);
+      }
       sample.age = kSampleAge + (cpu_stuck_ ? world_->queue.now() - *cpu_stuck_ : absl::ZeroDuration());
     }
     report.replicas.push_back(sample);
@@ -464,8 +521,8 @@ void Host::AddQueues(controller::NodeReport& report) const {
     if (broker == Load::Broker::kRefuses) {
       reading.error = "redis: connection refused";
     } else {
-      reading.ready = world_->load->depth();
-      reading.held = 0;
+      reading.ready = world_->load->depth() - world_->load->held();
+      reading.held = world_->load->held();
     }
     report.queues.push_back(std::move(reading));
   }

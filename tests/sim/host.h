@@ -2,6 +2,7 @@
 // freeze or be started again; the host may reboot. Engine and balancer outlive the process.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -31,7 +32,12 @@ class Host {
   void CrashAgent();
   void Freeze(Duration length);
   void Reboot();
+  // Gone for good, with all that ran on it.
+  void Die();
   void SetEngineAway(bool away);
+  void HangEngine(Duration length);
+  // It answers again, whatever was wrong.
+  void MendEngine();
   // Its CPU samples stay as they are and grow old.
   void StickSampler(Duration length);
 
@@ -52,6 +58,11 @@ class Host {
   bool connected() const { return welcomed_; }
 
   bool frozen() const { return frozen_; }
+
+  bool dead() const { return dead_; }
+
+  // Since when the agent runs without a break and its engine answers; what it can be held to.
+  Instant able_since() const { return std::max(able_since_, engine_.stops_since()); }
 
   uint64_t process() const { return process_; }
 
@@ -79,6 +90,8 @@ class Host {
   template <typename E>
   void Step(E event);
   void Carry(agent::Ready ready);
+  void TellEngine();
+  void OnAssignment(const controller::Assignment& assignment);
   void WakeAt(Instant local);
   void Execute(const agent::Action& action);
   void List();
@@ -100,6 +113,8 @@ class Host {
   Prng prng_;
   Instant booted_;
   uint64_t boots_ = 1;
+  bool dead_ = false;
+  std::deque<agent::Assignment> assignments_;  // that came before, newest last
   Engine engine_;
   std::optional<Edge> edge_;
   agent::HeldAssignment disk_;
@@ -108,6 +123,7 @@ class Host {
   std::unique_ptr<agent::Core> core_;
   uint64_t process_ = 0;
   bool frozen_ = false;
+  Instant able_since_;
   std::deque<std::pair<uint64_t, std::function<void()>>> deferred_;
   bool listed_ = false;
   controller::StreamId stream_;

@@ -137,6 +137,9 @@ void Network::Break(int host) {
 }
 
 void Network::SetLink(int host, bool up, bool down) {
+  if (world_->host(host).dead()) {
+    return;
+  }
   Link& link = links_[static_cast<size_t>(host)];
   link.up = up;
   link.down = down;

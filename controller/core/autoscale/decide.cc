@@ -27,6 +27,8 @@ namespace {
 
 using Kind = SignalSpec::Kind;
 
+constexpr char kBatch[] = "batch";  // Wish::held_by of a promise that removes again only after a start-up
+
 struct SignalWords {
   const char* name;
   const char* unit;
@@ -205,7 +207,8 @@ SignalDecision Explained(const SignalSpec& signal, const SignalInput& measured, 
 
 // What all signals say together.
 struct Combined {
-  int64_t wish = 0;  // largest; the current count when no signal is known
+  int64_t wish = 0;   // largest; the current count when no signal is known
+  int64_t asked = 0;  // the same, of what is only put off to be changed in a batch too
   const Wish* winner = nullptr;
   std::string winner_name;
   std::vector<std::string> unknown;  // "queue thumbs: no answer"
@@ -217,7 +220,7 @@ struct Combined {
 
 Combined Combine(const std::vector<Wish>& wishes, const DecideInput& input, const Decision& decision) {
   Combined all;
-  all.wish = input.current;
+  all.wish = all.asked = input.current;
   for (size_t i = 0; i < wishes.size(); ++i) {
     const SignalSpec& signal = input.spec->signals[i];
     const Wish& wish = wishes[i];
@@ -230,6 +233,8 @@ Combined Combine(const std::vector<Wish>& wishes, const DecideInput& input, cons
     }
     all.work |= queue && *wish.value > signal.activation;
     all.only_queues_need_more &= queue || *wish.wish <= 1;
+    const int64_t asked = wish.held_by == kBatch ? *wish.raw : *wish.wish;
+    all.asked = all.winner == nullptr ? asked : std::max(all.asked, asked);
     if (all.winner == nullptr || *wish.wish > all.wish) {
       all.winner = &wish;
       all.winner_name = decision.signals[i].name;
@@ -310,9 +315,11 @@ void HoldUnknown(const DecideInput& input, const Combined& all, Steps& steps, De
   }
 }
 
-// What windows remember of this evaluation. The wish before an unknown time stays believed through it.
+// What windows remember of this evaluation. The wish before an unknown time stays believed through it. A
+// removal that is put off is remembered as what it will be: else a window longer than the pause between two
+// removals would always find the count of before in itself, and nothing would ever be removed.
 void RememberWish(const DecideInput& input, const Combined& all, ScalingHistory& history) {
-  int64_t value = all.wish;
+  int64_t value = std::min(all.wish, all.asked);
   if (!all.unknown.empty() && all.wish <= input.current) {
     value = history.recommendations.empty() ? input.current : history.recommendations.back().value;
   }

@@ -1,6 +1,7 @@
 #include "tests/sim/checkers/backends.h"
 
 #include <algorithm>
+#include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
@@ -47,16 +48,24 @@ void Backends::OnTaken(const Host& host, const controller::Order& order) {
   }
   for (const controller::BackendSet& set : sets->sets) {
     const std::set<ReplicaId>& before = routed_[{host.node(), set.service}];
+    // As last decided, whether an edge got it or not: what is in may stay though it is unhealthy (R2.6).
+    std::set<ReplicaId>& last = routed_[{NodeId(), set.service}];
+    std::set<ReplicaId> decided;
     for (const controller::Backend& backend : set.backends) {
       const auto it = reported_.find(backend.replica);
       const bool ready = it != reported_.end() && it->second == ReplicaState::kReady;
-      if (!backend.drain && !before.contains(backend.replica) && !ready) {
+      const bool stays = before.contains(backend.replica) || last.contains(backend.replica);
+      if (!backend.drain && !stays && !ready) {
         sink_->Break(kBackendSets,
                      absl::StrCat(ToString(backend.replica), " enters the set of ", ToString(set.service),
                                   " on ", host.name(), " but was last reported ",
                                   it == reported_.end() ? "never" : ToString(it->second)));
       }
+      if (!backend.drain) {
+        decided.insert(backend.replica);
+      }
     }
+    last = std::move(decided);
   }
 }
 
@@ -80,6 +89,10 @@ void Backends::OnHeld(const World& world, const Host& host, const agent::HeldAss
   for (const agent::RemoveReplica& remove : after.remove) {
     if (remove.forced || IsIn(before.remove, remove.id) || !Runs(host, remove.id)) {
       continue;
+    }
+    if (world.consumer->Routes(remove.id)) {
+      sink_->Break(kBackendSets, absl::StrCat(ToString(remove.id), " on ", host.name(), " is told to stop (",
+                                              remove.reason, ") while ", kConsumer, " routes to it"));
     }
     for (const auto& other : world.hosts) {
       const Edge* edge = other->edge();

@@ -5,15 +5,18 @@
 #include <string>
 #include <vector>
 
+#include "tests/sim/checkers/alone.h"
 #include "tests/sim/checkers/backends.h"
 #include "tests/sim/checkers/bounds.h"
 #include "tests/sim/checkers/identity.h"
+#include "tests/sim/checkers/idle.h"
 #include "tests/sim/checkers/intent.h"
 #include "tests/sim/checkers/knowledge.h"
 #include "tests/sim/checkers/restart.h"
 #include "tests/sim/checkers/sink.h"
 #include "tests/sim/checkers/steps.h"
 #include "tests/sim/checkers/stops.h"
+#include "tests/sim/checkers/words.h"
 
 namespace drover::sim {
 
@@ -23,6 +26,9 @@ struct Checks {
   Backends backends{&sink};
   Knowledge knowledge{&sink};
   Identity identity{&sink};
+  Alone alone{&sink};
+  Idle idle{&sink};
+  Words words{&sink};
   Restart restart{&sink};
   Stops stops{&sink};
   Steps steps{&sink};

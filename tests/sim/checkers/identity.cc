@@ -46,22 +46,6 @@ void Identity::OnContainer(int host, ReplicaId id) {
   }
 }
 
-void Identity::OnStarted(const World& world, int host, const Box& box) {
-  if (box.container.service != "db") {
-    return;
-  }
-  for (const auto& other : world.hosts) {
-    for (const auto& [id, b] : other->engine().boxes()) {
-      if (b.container.service == "db" && b.container.status == agent::Container::Status::kRunning &&
-          id != box.container.replica) {
-        sink_->Break("6 (data is never shared)",
-                     absl::StrCat("db starts as ", ToString(box.container.replica), " on host", host,
-                                  " while ", ToString(id), " runs on ", other->name()));
-      }
-    }
-  }
-}
-
 void Identity::OnSecond(const World& world) {
   for (const auto& host : world.hosts) {
     Health& health = healthy_[host->index()];

@@ -1,5 +1,5 @@
 // Invariant 5: a replica id is bound to one node for ever; superseded replicas are told to stop within
-// 10 s of a heal (R3.2). And of invariant 6: never two containers of a pinned service (R7.1).
+// 10 s of a heal (R3.2).
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,6 @@
 
 #include "controller/core/record.h"
 #include "tests/sim/checkers/sink.h"
-#include "tests/sim/engine.h"
 
 namespace drover::sim {
 
@@ -19,7 +18,6 @@ class Identity {
 
   void OnCommit(const World& world, const std::vector<controller::StoreChange>& changes);
   void OnContainer(int host, ReplicaId id);
-  void OnStarted(const World& world, int host, const Box& box);
   void OnSecond(const World& world);
 
  private:

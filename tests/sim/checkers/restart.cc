@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <set>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "controller/core/core.h"
@@ -11,24 +12,48 @@ namespace drover::sim {
 namespace {
 
 constexpr char kRestartIsInvisible[] = "10 (restart leads to the same desired state)";
-constexpr uint64_t kEvery = 10;  // commits
+constexpr uint64_t kAloneEvery = 20;  // of the cores that are started
+// Longer than the controller waits for nodes after its start (R2.4), and than any window of scaling down.
+constexpr Duration kAloneFor = absl::Minutes(4);
 
 }  // namespace
 
 void Restart::OnCommitted(const World& world) {
-  if (++commits_ % kEvery != 0) {
+  if (++commits_ % world.options.restart_every != 0) {
     return;
   }
   const ControllerHost& host = *world.controller;
-  controller::Core core(controller::CoreOptions{}, host.store().State(),
-                        controller::CoreStart{.now = host.LocalNow(),
-                                              .wall = host.Wall(),
-                                              .epoch = Epoch(host.store().epoch.value() + 1),
-                                              .seed = commits_});
-  core.Step(controller::Tick{.now = host.LocalNow(), .wall = host.Wall()});
-  const controller::Ready ready = core.TakeReady();
+  Instant now = host.LocalNow();
+  controller::Core core(
+      controller::CoreOptions{}, host.store().State(),
+      controller::CoreStart{
+          .now = now, .wall = host.Wall(), .epoch = Epoch(host.store().epoch.value() + 1), .seed = commits_});
+  core.Step(controller::Tick{.now = now, .wall = host.Wall()});
+  controller::Ready ready = core.TakeReady();
   if (ready.view) {
     Compare(world, *ready.view, "a core started from the store");
+  }
+  if (++started_ % kAloneEvery != 0) {
+    return;
+  }
+  // Nobody connects: all that it does not know orders nothing and lowers no count.
+  for (const Instant end = now + kAloneFor; now < end;) {
+    now = now + absl::Seconds(1);
+    core.Step(controller::Tick{.now = now, .wall = host.Wall()});
+    ready = core.TakeReady();
+    if (!ready.orders.empty()) {
+      sink_->Break(kRestartIsInvisible, "a core that hears nobody sends an order");
+    }
+    for (const controller::StoreChange& change : ready.changes) {
+      const auto* record = std::get_if<controller::ServiceRecord>(&change);
+      const auto stored =
+          record != nullptr ? host.store().services.find(record->key) : host.store().services.end();
+      if (stored != host.store().services.end() && record->desired < stored->second.desired) {
+        sink_->Break(kRestartIsInvisible,
+                     absl::StrCat("a core that hears nobody lowers ", ToString(record->key), " from ",
+                                  stored->second.desired, " to ", record->desired));
+      }
+    }
   }
 }
 

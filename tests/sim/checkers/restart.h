@@ -1,6 +1,7 @@
 // Invariant 10: a restart from the store at any record boundary leads to the same desired state. After
-// commits (a sample of them) a second core is started from what is durable, and asked what it wants;
-// what the running core shows as wanted must be durable too.
+// commits (each, or a sample, as the seed has it) a second core is started from what is durable, and asked
+// what it wants; some of these are left alone for minutes, and must not act on what they do not know
+// (invariant 4). What the running core shows as wanted must be durable too.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +24,7 @@ class Restart {
 
   Sink* sink_;
   uint64_t commits_ = 0;
+  uint64_t started_ = 0;
 };
 
 }  // namespace drover::sim

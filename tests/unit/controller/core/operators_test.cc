@@ -71,6 +71,20 @@ TEST(ApplyTest, R10_1_ADeployNeverResetsTheCountOfAScaledService) {
   EXPECT_EQ(service.record.desired, 3);
 }
 
+TEST(ApplyTest, R6_1_BackendRevisionsGoOnThroughDownAndUpWhileTombstonesAreLeft) {
+  ModelBuilder builder;
+  Model& model = builder.model();
+  Apply(model, Stack({ModelBuilder::Spec("web")}));
+  Service& service = model.services.at({"shop", "web"});
+  service.record.backend_revision = 40;  // as edges and consumers have confirmed it
+  // `down` is over, a replica on a node that is away keeps the service in mind.
+  service.stored = false;
+  service.retired = true;
+  model.stacks.clear();
+  Apply(model, Stack({ModelBuilder::Spec("web")}));
+  EXPECT_EQ(model.services.at({"shop", "web"}).record.backend_revision, 40U);
+}
+
 TEST(ApplyTest, IdenticalSpecChangesNothing) {
   ModelBuilder builder;
   Model& model = builder.model();

@@ -140,6 +140,22 @@ TEST(DecideTest, APromiseHoldsNothingAtZeroBeforeWorkComes) {
   }
 }
 
+TEST(DecideTest, APromiseWithoutLoadFallsToMinThroughAWindowLongerThanItsBatches) {
+  SignalSpec promise = Queue(0);
+  promise.max_wait = absl::Seconds(5);
+  SignalInput idle = Depth(0);
+  idle.load = WaitingLoad{.running = 0};
+  Scene scene(1, 20, {promise}, 5, {idle});
+  scene.spec.down.stabilization = absl::Seconds(60);
+  for (int i = 0; i < 600; ++i) {
+    DecideResult result = scene.Decide();
+    scene.history = std::move(result.history);
+    scene.input.current = scene.input.ready = result.decision.desired;
+    scene.input.now = scene.input.now + absl::Seconds(1);
+  }
+  EXPECT_EQ(scene.input.current, 1);
+}
+
 TEST(DecideTest, IdleToZeroKeepsTheRateLimit) {
   Scene scene(0, 20, {Queue(10)}, 9, {Depth(0)});
   scene.spec.down.policies = {Replicas(5, 60)};

@@ -1,0 +1,43 @@
+#include "tests/sim/checkers/words.h"
+
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "tests/sim/world.h"
+
+namespace drover::sim {
+namespace {
+
+// A controller that is frozen takes it when it goes on.
+constexpr Duration kTakenWithin = absl::Seconds(40);
+
+}  // namespace
+
+void Words::OnCommit(const World& world, const std::vector<controller::StoreChange>& changes) {
+  if (world.queue.now() - asked_ < kTakenWithin) {
+    return;
+  }
+  const Store& store = world.controller->store();
+  for (const controller::StoreChange& change : changes) {
+    const auto* after = std::get_if<controller::ServiceRecord>(&change);
+    if (after == nullptr) {
+      continue;
+    }
+    const auto before = store.services.find(after->key);
+    if (before == store.services.end()) {
+      continue;
+    }
+    // Both: what began or ended with this batch may have changed the count rightly.
+    const bool held = before->second.held && after->held;
+    const bool paused = before->second.paused && after->paused && !after->pause_down_only;
+    const bool down_only = before->second.paused && after->paused && after->pause_down_only;
+    const int64_t was = before->second.desired;
+    if (((held || paused) && after->desired != was) || (down_only && after->desired < was)) {
+      sink_->Break("R10.1 (an operator's word holds)",
+                   absl::StrCat(ToString(after->key), " goes from ", was, " to ", after->desired,
+                                held ? ", though it is held" : ", though it is paused"));
+    }
+  }
+}
+
+}  // namespace drover::sim
