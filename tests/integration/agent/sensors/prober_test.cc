@@ -137,11 +137,11 @@ TEST(ProberTest, PasswordsAreReadFromTheFileAgainAfterAFailure) {
 TEST(ProberTest, R10_4_WhatTheHostForbidsIsNotRead) {
   const uint32_t port = FreePort();
   const RedisProcess redis(port, "");
-  Prober prober({.allowed = [](const v1::QueueSpec& queue) {
-    return queue.name() == "secret"
-               ? absl::PermissionDeniedError("this host refuses password_file /etc/shadow")
-               : absl::OkStatus();
-  }});
+  Prober prober({.notify = {}, .allowed = [](const v1::QueueSpec& queue) {
+                   return queue.name() == "secret"
+                              ? absl::PermissionDeniedError("this host refuses password_file /etc/shadow")
+                              : absl::OkStatus();
+                 }});
   prober.SetProbes({List(1, port, "jobs"), List(2, port, "secret")});
   const std::optional<v1::QueueSample> refused = Await(prober, 2, Unknown);
   ASSERT_TRUE(refused);
