@@ -50,6 +50,7 @@ class PolicyTest : public AgentTest {
 };
 
 TEST_F(PolicyTest, R10_4_WhatTheHostRefusesIsNotCreated) {
+  config_.policy.guarded = {{kDockerSocket, "the engine's socket"}};
   StartAgent();
   v1::ServiceContext service = Service("sleep 1000");
   service.mutable_container()->set_privileged(true);
