@@ -6,7 +6,7 @@
 #                       with address+undefined and with thread sanitizers; at most 40 minutes on 2 cores
 #   ./test.sh unit      the fast ones; under a minute once built
 #   ./test.sh NAME      those whose name matches the regular expression NAME (`ctest -R`)
-#   ./test.sh nightly   500 seeds of the simulator, the benchmarks, fuzzing, end-to-end under the sanitizers; about 2.5 hours
+#   ./test.sh nightly   500 seeds of the simulator, the benchmarks, fuzzing, end-to-end under the sanitizers; about 4 hours
 #   ./test.sh soak      an hour of fresh simulator seeds, an hour of each fuzz target, the kill tests 20 times; about 5 hours
 #
 # nightly and soak write what they showed to docs/results/.

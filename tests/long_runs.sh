@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The runs that are too long for every commit. What they showed goes to docs/results/DATE-MODE.md: commit,
 # commands, closing lines. Needs the builds that ./test.sh makes; a machine that does nothing else.
-#   tests/long_runs.sh nightly     500 seeds of the simulator, the benchmarks, fuzzing for minutes, end-to-end under asan and tsan (~2.5 h)
+#   tests/long_runs.sh nightly     500 seeds of the simulator, the benchmarks, fuzzing for minutes, end-to-end under asan and tsan (~4 h)
 #   tests/long_runs.sh soak        an hour of fresh simulator seeds, an hour of each fuzz target, every kill test 20 times (~5 h)
 # Exit code 0: everything held.
 set -uo pipefail

@@ -43,10 +43,10 @@ import unittest
 import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "e2e"))
-from faults_bed import EDGES, REPLICAS, Bed  # noqa: E402
+from faults_bed import EDGES, REPLICAS, Bed, require_lab  # noqa: E402
 from faults_kinds import KINDS  # noqa: E402
 from faults_watch import EdgeWatch, Witness, overlaps  # noqa: E402
-from harness import Cluster, E2eTest, Failure, Lab, wait  # noqa: E402
+from harness import Cluster, Failure, Lab, wait  # noqa: E402
 from reaction import percentile, unix  # noqa: E402
 
 MARK_DOWN_S, SINGLE_S, THAW_S, CONVERGE_S = 1.5, 10, 1, 90
@@ -238,7 +238,7 @@ def main():
     parser.add_argument("-o", "--output", choices=["text", "json"], default="text")
     args = parser.parse_args()
     try:
-        E2eTest.setUpClass()
+        require_lab()
     except unittest.SkipTest as reason:
         print(f"skipped: {reason}")
         return 77

@@ -1,6 +1,7 @@
 """What faults.py runs on: hosts of tests/lab with an agent each, HAProxy on two of them, one stack with every kind of
 service, clients and a producer outside, and what can be asked of it all."""
 import os
+import shutil
 import sys
 import time
 from urllib.parse import quote
@@ -8,13 +9,21 @@ from urllib.parse import quote
 sys.path[:0] = [os.path.join(os.path.dirname(__file__), "..", folder) for folder in ("e2e", "lab")]
 import bench as lab_bench  # noqa: E402
 from haproxy import SHOW_SERVERS, ask, servers, stats_socket  # noqa: E402
-from harness import LOAD, Failure, HttpLoad, Process, wait  # noqa: E402
+from harness import LOAD, E2eTest, Failure, HttpLoad, Process, missing_part, wait  # noqa: E402
 
 REPLICAS = 6
 EDGES = (1, 2)
 # Longest that a client waits for an answer.
 PATIENCE_S = 5
 UP_STATES = ("UP", "no check")
+
+
+def require_lab():
+    """Skips, or fails, as the end-to-end tests do, where hosts of tests/lab can't run."""
+    E2eTest.setUpClass()
+    missing = [program for program in ("ip", "iptables", "nsenter", "haproxy", "redis-server", "cc") if not shutil.which(program)]
+    if os.geteuid() != 0 or missing:
+        missing_part(f"the lab needs root and {' '.join(missing) or 'nothing else'}")
 
 
 def witness(name):
@@ -91,6 +100,7 @@ class Bed:
             {"listen": self.c.web_port, "target": 8000, "app_protocol": "http", "check": "/healthz"}]})
         worker = self.c.worker(minimum=2, maximum=6, cpus="0.1", job_ms=300)
         worker["environment"]["REDIS_URL"] = self.redis_url
+        del worker["extra_hosts"]
         cron = witness("cron")
         cron["deploy"]["x-singleton"] = True
         db = witness("db")

@@ -8,8 +8,7 @@ from harness import wait
 class Fault:
     """`strike` begins it, `heal` ends it; between, `hold` passes the time.
 
-    silent   the controller hears nothing of the host, and replaces it when that lasts
-    graceful what runs on the host is asked to end, or nothing of it ends: a long outage proves no more than a short one
+    silent   the controller hears nothing of the host: a long one lasts until what runs there is replaced
     """
     silent = False
     hosts = staticmethod(lambda bed: bed.hosts)
@@ -157,8 +156,13 @@ class EngineLive(Engine):
 
 
 class Agent(Fault):
-    """kill -9 of a host's agent: whatever it keeps running runs on."""
-    name, silent = "agent", True
+    """kill -9 of a host's agent, which a service manager starts again: whatever it keeps running runs on. Sometimes it is
+    away for long enough that the host counts as lost."""
+    name = "agent"
+
+    def __init__(self, bed, rng, long):
+        super().__init__(bed, rng, long)
+        self.seconds = rng.uniform(0.3, 9)
 
     def struck(self):
         return []

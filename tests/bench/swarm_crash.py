@@ -25,7 +25,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 sys.path[:0] = [os.path.join(os.path.dirname(__file__), "..", folder) for folder in ("e2e", "lab")]
 import bench as lab_bench  # noqa: E402
-from harness import Cluster, E2eTest, Failure, Lab, wait  # noqa: E402
+from faults_bed import require_lab  # noqa: E402
+from harness import Cluster, Failure, Lab, wait  # noqa: E402
 
 IMAGE, PORT, COUNT = "drover/example-web:1", 8000, 10
 DAEMONS = ("dockerd", "containerd", "drover-agent")
@@ -268,7 +269,7 @@ def main():
     parser.add_argument("-o", "--output", choices=["text", "json"], default="text")
     args = parser.parse_args()
     try:
-        E2eTest.setUpClass()
+        require_lab()
     except unittest.SkipTest as reason:
         print(f"skipped: {reason}")
         return 77
