@@ -37,8 +37,10 @@ import argparse
 import json
 import os
 import random
+import subprocess
 import sys
 import time
+import traceback
 import unittest
 import urllib.request
 
@@ -66,12 +68,22 @@ class Round:
 
     def __init__(self, bed, number, fault, witnesses):
         self.bed, self.number, self.fault, self.witnesses = bed, number, fault, witnesses
-        self.times, self.missed, self.requests = {}, [], {}
+        self.times, self.missed = {}, []
+        self.requests = {"failed": 0, "sent_there": 0, "outside": 0, "at_away_edge": 0}
 
     def miss(self, text):
         self.missed.append(text)
 
     def run(self):
+        """False: the cluster is not as wanted afterwards."""
+        try:
+            self.strike_and_heal()
+        except (Failure, OSError, ValueError, subprocess.SubprocessError) as e:
+            traceback.print_exc()
+            self.miss(f"the round came to no end: {e}")
+        return "settled" in self.times
+
+    def strike_and_heal(self):
         bed, fault = self.bed, self.fault
         last_event = max([int(e["id"]) for e in bed.events()] or [0])
         self.db_home = bed.host_of("db")
@@ -90,7 +102,6 @@ class Round:
         self.judge_events(events)
         self.judge_requests()
         self.judge_witnesses()
-        return self
 
     # ---- after the heal ----
 
@@ -193,11 +204,12 @@ def measure(args):
         witnesses = {name: Witness(bed.witness_dir, name) for name in ("cron", "db")}
         for number in range(args.first, args.first + args.rounds):
             rng = random.Random(f"{args.seed}-{number}")
-            fault = KINDS[kinds[number - 1]](bed, rng, rng.random() < args.long)
-            rows.append(Round(bed, number, fault, witnesses).run().row())
+            this = Round(bed, number, KINDS[kinds[number - 1]](bed, rng, rng.random() < args.long), witnesses)
+            whole = this.run()
+            rows.append(this.row())
             if args.output == "text":
                 show(rows[-1])
-            if any(text.startswith("not converged") for text in rows[-1]["missed"]):
+            if not whole:
                 c.show()
                 break
         return rows, bed.finish()

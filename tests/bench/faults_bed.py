@@ -28,8 +28,8 @@ def require_lab():
 
 def witness(name):
     """A service that writes down that it runs, into a folder which is the same on every host."""
-    return {"image": "lab/witness:1", "pull_policy": "never", "stop_grace_period": "1s", "environment": {"WITNESS": f"/witness/{name}"},
-            "volumes": ["witness:/witness"], "deploy": {"resources": {"reservations": {"cpus": "0.05", "memory": "8M"}}}}
+    return {"image": "lab/witness:1", "pull_policy": "never", "stop_grace_period": "1s", "environment": {"WITNESS": f"/shared/{name}"},
+            "volumes": ["witness:/shared"], "deploy": {"resources": {"reservations": {"cpus": "0.05", "memory": "8M"}}}}
 
 
 class Clients:
