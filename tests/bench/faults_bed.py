@@ -164,8 +164,8 @@ class Bed:
         for service in self.c.api(f"/v1/services?stack={self.c.stack}").get("services", []):
             if not service.get("converged"):
                 return f"{service['name']}: {service.get('status')}"
-        replicas = self.c.replicas()
-        wanted, running = {r.get("containerId") for r in replicas}, {row["id"] for row in self.containers()}
+        replicas = [r for r in self.c.replicas() if r["state"] == "READY"]
+        wanted, running = {r["containerId"] for r in replicas}, {row["id"] for row in self.containers()}
         if wanted != running:
             return f"{len(running - wanted)} containers too many, {len(wanted - running)} too few"
         ready = {f"{r['address']}:{r['published'][0]['hostPort']}" for r in replicas if r["service"] == "web"}

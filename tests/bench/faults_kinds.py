@@ -16,7 +16,7 @@ class Fault:
     def __init__(self, bed, rng, long):
         self.bed, self.rng = bed, rng
         self.host = rng.choice(self.hosts(bed))
-        self.seconds = rng.uniform(1, 4)
+        self.seconds = rng.uniform(2, 5)
         self.long = long and self.silent
 
     def __str__(self):
