@@ -61,6 +61,9 @@ class EdgeTest(unittest.TestCase):
         watch = self.watch([("10.0.0.2:1", "UP", 0, 100)], [("10.0.0.2:1", "UP", 0, 100)])
         self.assertIsNone(watch.marked_down_at(0))
 
+    def test_nothing_was_there(self):
+        self.assertIsNone(self.watch([("10.0.0.3:1", "UP", 0, 100)]).marked_down_at(0))
+
 
 class JudgeTest(unittest.TestCase):
     def judged(self, failures, sent=10, struck=((1, 3),), away=None):

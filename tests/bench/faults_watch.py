@@ -57,9 +57,9 @@ class EdgeWatch:
         for edge in {edge for edge, _ in self.unreachable} & set(self.edges):
             seen = [(at, struck) for at, struck, _ in self.states[edge] if at >= since]
             up = [at for at, struck in seen if struck]
-            if seen and seen[-1][1]:
+            if up and seen[-1][1]:
                 return None
-            times.append(up[-1] if up else since)
+            times += up[-1:]
         return max(times) if times else None
 
     def routed_at(self, since, count):
