@@ -58,6 +58,8 @@ case $mode in
     run 24 "Changes at a balancer: one replica 100 times, 1,000 backends at once" build/release/bin/drover-edge-bench change 100 1000
     run 12 "From zero, 100 requests at once, 50 rounds" tests/bench/zero.py
     run 8 "Drover and Docker Swarm side by side" tests/bench/swarm.py
+    run 26 "A cluster of five hosts, 100 faults" tests/bench/faults.py
+    run 16 "The crash of a host, Drover and Docker Swarm side by side" tests/bench/swarm_crash.py
     run 12 "Promise kept as predicted" tests/bench/promise.py
     run 12 "Promise beyond max, as predicted" tests/bench/promise.py --from-second 1920 --peak 13
     run 12 "Fuzzing policies, 10 minutes" tests/fuzz/fuzz.sh policy 600

@@ -135,7 +135,8 @@ struct ControllerDisconnected {
   Instant now;
 };
 
-// Anything heard from the controller (assignments count too): what singletons live by (R7.2).
+// Anything heard from the controller: what singletons live by (R7.2). After a silence as long as their fence
+// it does not count until there is a new stream or an order: it may have been sent before.
 struct ControllerHeard {
   Instant now;
 };

@@ -34,6 +34,17 @@ Model::Model(const CoreOptions& options, const HeldAssignment& held, Instant now
 void Model::Heard(Instant now) {
   now_ = std::max(now_, now);
   last_heard_ = now_;
+  lapsed_ = false;
+}
+
+void Model::Fold(const ControllerHeard& e) {
+  now_ = std::max(now_, e.now);
+  // What comes after a silence may have been sent before it, to a host that was frozen or cut off (R7.2).
+  if (SingletonFenced() && HoldsSingleton()) {
+    need_full_ = need_full_ || !std::exchange(lapsed_, true);
+  } else if (!lapsed_) {
+    last_heard_ = now_;
+  }
 }
 
 void Model::Fold(const Tick& e) { now_ = std::max(now_, e.now); }
@@ -67,8 +78,6 @@ void Model::Fold(const ControllerDisconnected& e) {
   connected_ = false;
   ordered_ = false;
 }
-
-void Model::Fold(const ControllerHeard& e) { Heard(e.now); }
 
 NodeFacts Model::Facts() const {
   NodeFacts facts;
@@ -108,7 +117,6 @@ void Model::Fold(const AssignmentReceived& e) {
       ordered_ = true;
       return;
     case Verdict::kOtherBase:
-      Heard(e.now);
       need_full_ = true;
       return;
     case Verdict::kStale:
@@ -327,6 +335,13 @@ void Model::Fold(const ReadyProbed& e) {
 // ---- time -------------------------------------------------------------------------------------------
 
 bool Model::SingletonFenced() const { return now_ - last_heard_ >= options_.singleton_fence; }
+
+bool Model::HoldsSingleton() const {
+  return std::any_of(replicas_.begin(), replicas_.end(), [this](const auto& entry) {
+    const ServiceContext* context = ContextOf(entry.second);
+    return context != nullptr && context->singleton;
+  });
+}
 
 bool Model::SingletonMayStart() const { return connected_ && ordered_ && !SingletonFenced(); }
 

@@ -72,7 +72,9 @@ class Model {
   std::vector<ReplicaId> Removed() const;
 
  private:
+  // By a new stream or an order, which prove that the controller counts on this node now.
   void Heard(Instant now);
+  bool HoldsSingleton() const;
   // True for containers of our cluster whose replica is in a list.
   bool IsListed(const Container& container) const;
   void ApplyHeld(HeldAssignment next);
@@ -105,6 +107,7 @@ class Model {
   bool connected_ = false;
   bool ordered_ = false;  // an assignment was obeyed on this stream
   Instant last_heard_;
+  bool lapsed_ = false;  // silent for the fence of singletons; only an order or a new stream ends that
   std::optional<Instant> boot_wait_until_;
   bool listed_ = false;
   bool reachable_ = true;

@@ -1,10 +1,12 @@
 // drover-example-load: load for the example stack, and the judge of it.
 //
 //   drover-example-load http URL [--rate N] [--connections N] [--seconds N] [--post BYTES] [--live FILE]
+//       [--timeout SECONDS] [--failed FILE]
 //     GETs, or POSTs of so many bytes, at an even rate over kept connections. Strict: everything but a
-//     complete 200 is a failure, and nothing is ever sent twice. (A connection that the server closed while
-//     idle is opened anew before the next request, as HTTP says; that is counted as "reopened", not as
-//     failed.)
+//     complete 200 is a failure, also nothing for --timeout (30), and nothing is ever sent twice. (A
+//     connection that the server closed while idle is opened anew before the next request, as HTTP says;
+//     that is counted as "reopened", not as failed.) --failed: a line for each failure, "BEGIN END WHY",
+//     Unix time in nanoseconds.
 //   drover-example-load push REDIS_URL [--queue NAME] [--count N] [--rate N] [--prefix P] [--job-ms N]
 //     pushes jobs NAME = P0, P1, ...; without --rate all in one write.
 //   drover-example-load count REDIS_URL [--queue NAME]
@@ -43,7 +45,7 @@ std::atomic<bool> stopping{false};
   std::fprintf(stderr,
                "drover-example-load: %s\n"
                "usage: drover-example-load http URL [--rate N] [--connections N] [--seconds N] [--post "
-               "BYTES] [--live FILE]\n"
+               "BYTES] [--live FILE] [--timeout SECONDS] [--failed FILE]\n"
                "       drover-example-load push REDIS_URL [--queue NAME] [--count N] [--rate N] [--prefix P] "
                "[--job-ms N]\n"
                "       drover-example-load count|clear REDIS_URL [--queue NAME]\n",
@@ -71,16 +73,33 @@ std::string Text(const Options& options, const std::string& name, const std::str
 // Counts of all connections together.
 class Tally {
  public:
+  // `failed_log`: file of --failed; empty: none.
+  explicit Tally(const std::string& failed_log) {
+    if (!failed_log.empty()) failed_log_ = std::fopen(failed_log.c_str(), "a");
+  }
+
+  ~Tally() {
+    if (failed_log_ != nullptr) std::fclose(failed_log_);
+  }
+
+  Tally(const Tally&) = delete;
+  Tally& operator=(const Tally&) = delete;
+
   void Ok(double ms) {
     const std::lock_guard lock(mutex_);
     ++ok_;
     latencies_.push_back(static_cast<float>(ms));
   }
 
-  void Failed(const std::string& why) {
+  // A request sent at `begin`, Unix time in nanoseconds.
+  void Failed(int64_t begin, const std::string& why) {
     const std::lock_guard lock(mutex_);
     ++failed_;
     ++reasons_[why];
+    if (failed_log_ == nullptr) return;
+    std::fprintf(failed_log_, "%ld %ld %s\n", static_cast<long>(begin), static_cast<long>(UnixNs()),
+                 why.c_str());
+    std::fflush(failed_log_);
   }
 
   void Reopened() {
@@ -124,13 +143,15 @@ class Tally {
   long last_ = 0;
   std::vector<float> latencies_;
   std::map<std::string, long> reasons_;
+  std::FILE* failed_log_ = nullptr;
 };
 
 // One kept HTTP connection.
 class HttpClient {
  public:
-  // `post`: bytes of the body; 0: a GET.
-  HttpClient(const Url& url, size_t post, Tally& tally) : url_(url), tally_(tally) {
+  // `post`: bytes of the body; 0: a GET. `timeout_ms`: for so long nothing may come.
+  HttpClient(const Url& url, size_t post, int64_t timeout_ms, Tally& tally)
+      : url_(url), timeout_ms_(timeout_ms), tally_(tally) {
     request_ = std::string(post > 0 ? "POST " : "GET ") + (url.path.empty() ? "/" : url.path) +
                " HTTP/1.1\r\nHost: " + url.host + "\r\nUser-Agent: drover-example-load\r\nAccept: */*\r\n" +
                (post > 0 ? "Content-Length: " + std::to_string(post) + "\r\n" : "") + "\r\n" +
@@ -150,7 +171,7 @@ class HttpClient {
       tally_.Ok(static_cast<double>(UnixNs() - start) / 1e6);
     } else {
       Close();
-      tally_.Failed(why);
+      tally_.Failed(start, why);
     }
   }
 
@@ -168,7 +189,7 @@ class HttpClient {
       tally_.Reopened();
     }
     std::string error;
-    if (fd_ < 0) fd_ = Connect(url_.host, url_.port, 30000, &error);
+    if (fd_ < 0) fd_ = Connect(url_.host, url_.port, timeout_ms_, &error);
     if (fd_ < 0) return "connect";
     if (!SendAll(fd_, request_)) return "send";
     size_t end = 0;
@@ -215,6 +236,7 @@ class HttpClient {
   }
 
   const Url& url_;
+  const int64_t timeout_ms_;
   Tally& tally_;
   std::string request_;
   int fd_ = -1;
@@ -236,15 +258,16 @@ int Http(const Url& url, const Options& options) {
   const int connections = static_cast<int>(std::max(1.0, Number(options, "connections", 8)));
   const double seconds = Number(options, "seconds", 10);
   const auto post = static_cast<size_t>(Number(options, "post", 0));
+  const auto timeout_ms = static_cast<int64_t>(Number(options, "timeout", 30) * 1000);
   const std::string live = Text(options, "live", "");
   if (rate <= 0) Usage("--rate: must be above 0");
-  Tally tally;
+  Tally tally(Text(options, "failed", ""));
   const int64_t start = NowMs();
   const int64_t end = start + static_cast<int64_t>(seconds * 1000);
   std::vector<std::thread> threads;
   for (int i = 0; i < connections; ++i) {
     threads.emplace_back([&, i] {
-      HttpClient client(url, post, tally);
+      HttpClient client(url, post, timeout_ms, tally);
       const double every = 1000.0 * connections / rate;
       double due = static_cast<double>(start) + every * i / connections;
       while (!stopping && due < static_cast<double>(end)) {

@@ -153,12 +153,13 @@ class Redis:
 
 
 class HttpLoad:
-    """Steady requests in the background; judges strictly (see drover-example-load). prefix: a command that runs it."""
+    """Steady requests in the background; judges strictly (see drover-example-load). prefix: a command that runs it;
+    more: further options."""
 
-    def __init__(self, folder, url, rate, seconds, connections=16, post=0, prefix=()):
+    def __init__(self, folder, url, rate, seconds, connections=16, post=0, prefix=(), more=()):
         self.live = os.path.join(folder, f"http-{free_port()}.json")
         self.process = Process("load", [*prefix, LOAD, "http", url, "--rate", rate, "--seconds", seconds, "--connections",
-                                        connections, "--post", post, "--live", self.live], self.live + ".log").start()
+                                        connections, "--post", post, "--live", self.live, *more], self.live + ".log").start()
 
     def now(self):
         with open(self.live) as f:
@@ -541,9 +542,10 @@ class Lab:
     """Hosts of tests/lab; `with Lab(2) as lab:` removes them. There is one such lab at a time on a machine: another
     test waits for its turn, and what a killed one left behind goes first."""
 
-    def __init__(self, hosts, net="198.19"):
+    def __init__(self, hosts, net="198.19", live_restore=()):
         self.tool = os.path.join(ROOT, "tests/lab/lab")
-        self.env = {"LAB_NAME": "drovere2e", "LAB_NET": net, "LAB_DIR": "/var/tmp/drover-e2e-lab"}
+        self.env = {"LAB_NAME": "drovere2e", "LAB_NET": net, "LAB_DIR": "/var/tmp/drover-e2e-lab",
+                    "LAB_LIVE_RESTORE": " ".join(map(str, live_restore))}
         self.hosts, self.net, self.turn = hosts, net, None
 
     def __enter__(self):
@@ -562,6 +564,10 @@ class Lab:
 
     def addr(self, host):
         return f"{self.net}.0.{1 if host == 0 else 10 + int(host)}"
+
+    def socket(self, host):
+        """Of its engine."""
+        return os.path.join(self.env["LAB_DIR"], "hosts", str(host), "run/docker.sock")
 
     def load_examples(self):
         """The example images of the local engine on every host, with the same ids."""

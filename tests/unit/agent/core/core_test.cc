@@ -424,6 +424,41 @@ TEST(CoreTest, R7_2_ASingletonStopsWhenNoControllerIsHeard) {
   EXPECT_THAT(rig.Kinds(), ElementsAre(Kind::kStart));
 }
 
+TEST(CoreTest, R7_2_WhatComesAfterASilenceDoesNotKeepASingleton) {
+  Rig rig;
+  rig.List();
+  rig.Connect();
+  rig.Assign(Singleton(1));
+  rig.BringUp(1);
+  rig.now = rig.now + absl::Seconds(30);  // the host was frozen; heartbeats waited in its kernel
+  rig.Do(ControllerHeard{});
+  EXPECT_THAT(rig.Kinds(), ElementsAre(Kind::kStop));
+  EXPECT_TRUE(rig.ready.need_full);
+  rig.Done(1, Kind::kStop, Exited(1, 0));
+  rig.Do(ControllerHeard{});
+  EXPECT_THAT(rig.Kinds(), IsEmpty()) << "it may have been replaced: the order decides";
+  EXPECT_FALSE(rig.ready.need_full) << "asked once";
+  rig.Assign(Singleton(1));
+  EXPECT_THAT(rig.Kinds(), ElementsAre(Kind::kStart));
+  rig.Done(1, Kind::kStart, Box(1));
+  rig.After(6);
+  rig.Do(ControllerHeard{});
+  rig.After(9.9);
+  EXPECT_THAT(rig.Kinds(), IsEmpty()) << "the order began a new silence";
+}
+
+TEST(CoreTest, ANodeWithoutSingletonsMayBeSilentForLong) {
+  Rig rig;
+  rig.List();
+  rig.Connect();
+  rig.Assign(Full(1, {Wanted(1)}));
+  rig.BringUp(1);
+  rig.After(100);
+  rig.Do(ControllerHeard{});
+  EXPECT_FALSE(rig.ready.need_full);
+  EXPECT_THAT(rig.Kinds(), IsEmpty());
+}
+
 TEST(CoreTest, R7_3_ATaskIsCompletedOnceAlsoAfterARestartOfTheAgent) {
   Rig rig;
   rig.List();
