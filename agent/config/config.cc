@@ -293,6 +293,7 @@ void ReadTop(MapReader& top, Faults& faults, Config& config) {
 }
 
 void Apply(const Overrides& overrides, Faults& faults, Config& config) {
+  config.join = overrides.join;
   if (!overrides.controller.empty()) {
     config.controllers = absl::StrSplit(overrides.controller, ',');
     for (const std::string& address : config.controllers) {
@@ -329,7 +330,8 @@ void Apply(const Overrides& overrides, Faults& faults, Config& config) {
 void CheckWhole(Faults& faults, const Config& config) {
   if (config.controllers.empty()) {
     faults.Add({}, "controllers",
-               "no controller is given; write `controllers: [10.0.0.1:7400]` or --controller 10.0.0.1:7400");
+               "no controller is given; join a cluster (--join TOKEN@HOST), or write "
+               "`controllers: [10.0.0.1:7400]` or --controller 10.0.0.1:7400");
   }
   for (const std::string& address : config.controllers) {
     auto split = SplitAddress(address);
@@ -338,7 +340,8 @@ void CheckWhole(Faults& faults, const Config& config) {
           {}, "tls",
           absl::StrCat(
               "is absent, and ", address,
-              " is not on this host; give {cert, key, ca}, or write `tls: off` for a plain connection"));
+              " is not on this host; join the cluster (--join TOKEN@HOST), give {cert, key, ca}, or write "
+              "`tls: off` for a plain connection"));
       break;
     }
   }
@@ -378,7 +381,9 @@ absl::StatusOr<Config> ParseConfig(const std::string& text, const std::string& f
                                                    ": ", error.msg, "; this is not YAML"));
   }
   Apply(overrides, faults, config);
-  CheckWhole(faults, config);
+  if (!overrides.member) {
+    CheckWhole(faults, config);
+  }
   if (absl::Status status = faults.status(); !status.ok()) {
     return status;
   }

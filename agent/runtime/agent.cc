@@ -22,9 +22,11 @@
 #include "agent/runtime/link.h"
 #include "agent/runtime/make_edge.h"
 #include "agent/runtime/metrics.h"
+#include "agent/runtime/prepare.h"
 #include "agent/runtime/probe_target.h"
 #include "agent/runtime/readiness.h"
 #include "agent/runtime/registries.h"
+#include "agent/runtime/renewal.h"
 #include "agent/runtime/requests.h"
 #include "agent/runtime/samples.h"
 #include "agent/runtime/sensors/prober.h"
@@ -60,6 +62,7 @@ class Agent::Impl {
     if (std::shared_ptr<Link> stream = link()) {
       stream->Stop();
     }
+    renewal_.reset();
     requests_.reset();
     watcher_.reset();
     readiness_.reset();
@@ -105,6 +108,7 @@ class Agent::Impl {
     StartLoop(core, held);
     StartWatcher();
     StartRequests();
+    StartRenewal();
     StartLink();
     return absl::OkStatus();
   }
@@ -198,6 +202,25 @@ class Agent::Impl {
       return stream != nullptr && stream->Send(std::move(message));
     };
     requests_ = std::make_unique<Requests>(std::move(options), &engine_);
+  }
+
+  void StartRenewal() {
+    if (!config_.tls || config_.tls->server_name.empty()) {
+      return;  // the certificate is somebody else's care
+    }
+    Renewal::Options options;
+    options.files = *config_.tls;
+    options.node = node_.id;
+    options.send = [this](v1::AgentMessage message) {
+      std::shared_ptr<Link> stream = link();
+      return stream != nullptr && stream->TrySend(std::move(message));
+    };
+    options.renewed = [this] {
+      if (std::shared_ptr<Link> stream = link()) {
+        stream->Reconnect();
+      }
+    };
+    renewal_ = std::make_unique<Renewal>(std::move(options));
   }
 
   void StartLink() {
@@ -314,6 +337,11 @@ class Agent::Impl {
         break;
       case v1::ControllerMessage::kEdgeCheck:
         requests_->CheckEdge(message.edge_check());
+        break;
+      case v1::ControllerMessage::kCertificate:
+        if (renewal_ != nullptr) {
+          renewal_->Take(message.certificate());
+        }
         break;
       case v1::ControllerMessage::kHeartbeat:
       case v1::ControllerMessage::kWelcome:
@@ -538,6 +566,7 @@ class Agent::Impl {
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<Watcher> watcher_;
   std::unique_ptr<Requests> requests_;
+  std::unique_ptr<Renewal> renewal_;
   mutable std::mutex link_mutex_;
   std::shared_ptr<Link> link_;
   std::thread capacity_thread_;
@@ -548,20 +577,9 @@ Agent::Agent(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Agent::~Agent() = default;
 
 absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(const Config& given) {
-  Config config = given;
-  if (config.name.empty()) {
-    config.name = HostName();
-  }
-  if (config.advertise_address.empty()) {
-    absl::StatusOr<std::string> address = AddressTowards(config.controllers.front());
-    if (!address.ok()) {
-      return absl::Status(address.status().code(), absl::StrCat("advertise_address cannot be found out (",
-                                                                address.status().message(), "); write it"));
-    }
-    config.advertise_address = *address;
-  }
-  ASSIGN_OR_RETURN(std::unique_ptr<StateDir> state, StateDir::Open(config.state_dir));
-  ASSIGN_OR_RETURN(StateDir::Node node, state->BindNode(config.node_id, ""));
+  ASSIGN_OR_RETURN(std::unique_ptr<StateDir> state, StateDir::Open(given.state_dir));
+  ASSIGN_OR_RETURN(StateDir::Node node, state->BindNode(given.node_id, ""));
+  ASSIGN_OR_RETURN(const Config config, Prepare(given, node.id));
   auto impl = std::make_unique<Impl>(config, std::move(state), std::move(node));
   RETURN_IF_ERROR(impl->Start());
   return std::unique_ptr<Agent>(new Agent(std::move(impl)));

@@ -129,8 +129,12 @@ class Reader {
 }  // namespace
 
 std::vector<std::string> KnownKeys() {
-  return {"assumed.cpu",
+  return {"advertise.[]",
+          "assumed.cpu",
           "assumed.memory",
+          "audit.keep",
+          "auth",
+          "certificates.life",
           "drain_blocked_after",
           "events_kept",
           "grpc.listen",
@@ -141,6 +145,7 @@ std::vector<std::string> KnownKeys() {
           "log.format",
           "log.level",
           "mass_hold",
+          "metrics.listen",
           "report_interval",
           "settle.connected",
           "settle.disconnected",
