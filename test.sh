@@ -39,7 +39,7 @@ everything() {
 long_runs() { # long_runs MODE
   scripts/install_deps.sh fuzz
   build release all
-  build fuzz fuzz-policy fuzz-step
+  build fuzz fuzz-policy fuzz-step fuzz-join
   if [[ $1 == nightly ]]; then
     build asan all
     build tsan all

@@ -16,7 +16,8 @@
 #include "agent/runtime/agent.h"
 #include "agent/runtime/edge/haproxy/process.h"
 #include "agent/runtime/edge/nginx/process.h"
-#include "agent/runtime/state_dir.h"
+#include "agent/runtime/membership.h"
+#include "common/files.h"
 
 namespace {
 
@@ -37,21 +38,42 @@ int Fail(const absl::Status& status) {
   return 1;
 }
 
+void GuardFile(const std::string& file, drover::agent::Config& config) {
+  if (!file.empty()) {
+    config.policy.guarded.push_back(
+        {std::filesystem::absolute(file).lexically_normal().string(), "the agent's configuration"});
+  }
+}
+
 absl::StatusOr<drover::agent::Config> LoadConfig(const std::string& file,
-                                                 const drover::agent::Overrides& overrides) {
+                                                 drover::agent::Overrides overrides) {
   std::string text;
   if (!file.empty()) {
-    absl::StatusOr<std::string> read = drover::agent::ReadWhole(file);
+    absl::StatusOr<std::string> read = drover::ReadWhole(file);
     if (!read.ok()) {
       return read.status();
     }
     text = *std::move(read);
   }
-  absl::StatusOr<drover::agent::Config> config =
-      drover::agent::ParseConfig(text, file.empty() ? "command line" : file, overrides);
-  if (config.ok() && !file.empty()) {
-    config->policy.guarded.push_back(
-        {std::filesystem::absolute(file).lexically_normal().string(), "the agent's configuration"});
+  const std::string name = file.empty() ? "command line" : file;
+  overrides.member = true;
+  absl::StatusOr<drover::agent::Config> config = drover::agent::ParseConfig(text, name, overrides);
+  if (!config.ok()) {
+    return config;
+  }
+  if (!config->join.empty()) {
+    GuardFile(file, *config);
+    return config;
+  }
+  const auto membership = drover::agent::LoadMembership(config->state_dir);
+  if (!membership.ok()) {
+    return membership.status();
+  }
+  // Where no cluster was joined, all that a connection needs must be written.
+  overrides.member = membership->has_value();
+  config = drover::agent::ParseConfig(text, name, overrides);
+  if (config.ok()) {
+    GuardFile(file, *config);
   }
   return config;
 }
@@ -72,6 +94,9 @@ int main(int argc, char** argv) {
   drover::agent::Overrides overrides;
   app.add_option("--config", file, "agent.yaml");
   app.add_flag("--check", check, "read the configuration, say what is wrong, and exit");
+  app.add_option("--join", overrides.join,
+                 "TOKEN@HOST[:7401]: join that cluster; the token is from "
+                 "`drover token create --node`");
   app.add_option("--controller", overrides.controller, "host:port, several with commas");
   app.add_option("--state-dir", overrides.state_dir, "folder for node id and assignment");
   app.add_option("--name", overrides.name, "of this node, for people");

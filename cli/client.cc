@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "drover/v1/api.pb.h"
+#include "pki/pin.h"
+#include "pki/token.h"
 
 namespace drover::cli {
 namespace {
@@ -43,8 +45,9 @@ absl::Status HttpError(int status, const std::string& body, const std::string& a
   }
   switch (status) {
     case 401:
-    case 403:
       return absl::UnauthenticatedError(absl::StrCat(message, "; set DROVER_TOKEN"));
+    case 403:
+      return absl::PermissionDeniedError(message);
     case 404:
       return absl::NotFoundError(message);
     case 503:
@@ -54,16 +57,43 @@ absl::Status HttpError(int status, const std::string& body, const std::string& a
   }
 }
 
-httplib::Client MakeClient(const Client::Options& options) {
-  httplib::Client client(options.address);
-  client.set_connection_timeout(kConnectSeconds);
-  client.set_read_timeout(kAnswerSeconds);
-  client.set_tcp_nodelay(true);
-  if (!options.ca_cert.empty()) {
-    client.set_ca_cert_path(options.ca_cert.c_str());
-  }
-  return client;
+// What a token says of its cluster's key; empty: nothing.
+std::string PinOf(const std::string& token) {
+  const absl::StatusOr<pki::TokenText> parsed = pki::ParseToken(token);
+  return parsed.ok() ? parsed->pin : "";
 }
+
+// A client, and what it believes: the file of DROVER_CACERT, else the cluster that the token is of, else the
+// system's authorities.
+struct Connection {
+  explicit Connection(const Client::Options& options) : client(options.address) {
+    client.set_connection_timeout(kConnectSeconds);
+    client.set_read_timeout(kAnswerSeconds);
+    client.set_tcp_nodelay(true);
+    pin.hash = PinOf(options.token);
+    if (!options.ca_cert.empty()) {
+      client.set_ca_cert_path(options.ca_cert.c_str());
+    } else if (!pin.hash.empty() && client.ssl_context() != nullptr) {
+      client.enable_server_certificate_verification(false);  // by the library's rules; ours follow
+      pki::TrustPinned(client.ssl_context(), &pin);
+    }
+  }
+
+  // Why no answer came.
+  absl::Status Fault(httplib::Error error, const std::string& address) const {
+    if (pin.refused) {
+      return absl::UnavailableError(
+          absl::StrCat("who answers at ", address,
+                       " is not the cluster that the token is of; the token was not sent there. Set "
+                       "DROVER_TOKEN to one of "
+                       "that cluster, or DROVER_CACERT=FILE to the authority that signed its certificate"));
+    }
+    return absl::UnavailableError(TransportError(error, address));
+  }
+
+  pki::Pin pin;
+  httplib::Client client;
+};
 
 httplib::Request MakeRequest(const Client::Options& options, const std::string& method,
                              const std::string& path, const Message* body) {
@@ -141,10 +171,10 @@ absl::Status Client::Send(const std::string& method, const std::string& path, co
   if (absl::Status status = CheckAddress(options_.address); !status.ok()) {
     return status;
   }
-  httplib::Client client = MakeClient(options_);
-  const auto result = client.send(MakeRequest(options_, method, path, body));
+  Connection connection(options_);
+  const auto result = connection.client.send(MakeRequest(options_, method, path, body));
   if (!result) {
-    return absl::UnavailableError(TransportError(result.error(), options_.address));
+    return connection.Fault(result.error(), options_.address);
   }
   if (result->status < 200 || result->status > 299) {
     return HttpError(result->status, result->body, options_.address);
@@ -157,7 +187,8 @@ absl::Status Client::Stream(const StreamRequest& stream,
   if (absl::Status status = CheckAddress(options_.address); !status.ok()) {
     return status;
   }
-  httplib::Client client = MakeClient(options_);
+  Connection connection(options_);
+  httplib::Client& client = connection.client;
   client.set_read_timeout(kStreamSeconds);
   httplib::Request request =
       MakeRequest(options_, stream.body == nullptr ? "GET" : "POST", stream.path, stream.body);
@@ -183,7 +214,7 @@ absl::Status Client::Stream(const StreamRequest& stream,
   };
   const auto result = client.send(request);
   if (!result && !stopped) {
-    return absl::UnavailableError(TransportError(result.error(), options_.address));
+    return connection.Fault(result.error(), options_.address);
   }
   return status == 200 ? absl::OkStatus() : HttpError(status, error_body, options_.address);
 }

@@ -28,14 +28,14 @@ class SseParser {
 std::string Query(const std::vector<std::pair<std::string, std::string>>& parameters);
 
 // One controller. Every call opens its own connection and may be made from any thread. Errors:
-// Unavailable when nobody answers (with the address and what to set), NotFound, Unauthenticated and
-// FailedPrecondition with the controller's own message.
+// Unavailable when nobody answers (with the address and what to set), NotFound, Unauthenticated,
+// PermissionDenied and FailedPrecondition with the controller's own message.
 class Client {
  public:
   struct Options {
     std::string address = "http://127.0.0.1:7401";  // DROVER_ADDR
     std::string token;                              // DROVER_TOKEN; empty: none
-    std::string ca_cert;                            // DROVER_CACERT; empty: the system's
+    std::string ca_cert;  // DROVER_CACERT; empty: the cluster that the token is of, else the system's
   };
 
   explicit Client(Options options) : options_(std::move(options)) {}

@@ -129,7 +129,8 @@ int Run(const std::vector<std::string>& arguments, Io io) {
       "Environment:\n"
       "  DROVER_ADDR    the controller (http://127.0.0.1:7401)\n"
       "  DROVER_TOKEN   sent as bearer token\n"
-      "  DROVER_CACERT  authority of the controller's certificate\n\n"
+      "  DROVER_CACERT  authority of the controller's certificate (not needed with a token of the "
+      "cluster)\n\n"
       "A SERVICE is STACK/SERVICE, or SERVICE where only one stack has it. `drover VERB --help` shows an "
       "example.");
   app.require_subcommand(1);
@@ -140,6 +141,7 @@ int Run(const std::vector<std::string>& arguments, Io io) {
   AddStreamVerbs(verbs);
   AddStatsVerbs(verbs);
   AddNodeVerbs(verbs);
+  AddAccessVerbs(verbs);
   AddEdgeVerbs(verbs);
   AddToolVerbs(verbs);
   AddSimulateVerb(verbs);

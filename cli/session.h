@@ -132,6 +132,7 @@ void AddWhyVerb(Verbs verbs);
 void AddStreamVerbs(Verbs verbs);  // events, logs, exec
 void AddStatsVerbs(Verbs verbs);   // stats, top
 void AddNodeVerbs(Verbs verbs);    // node ls, node inspect
+void AddAccessVerbs(Verbs verbs);  // token create, token ls, token rm, audit
 void AddEdgeVerbs(Verbs verbs);    // edge snippet, edge check
 void AddToolVerbs(Verbs verbs);    // version, completion
 void AddSimulateVerb(Verbs verbs);

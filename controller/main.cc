@@ -16,6 +16,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/status.h"
 #include "controller/config/config.h"
+#include "controller/runtime/access/access.h"
 #include "controller/runtime/agent_server.h"
 #include "controller/runtime/history/file_history.h"
 #include "controller/runtime/http/http_server.h"
@@ -78,29 +79,78 @@ std::optional<TlsFiles> ToTlsFiles(const Config& config) {
   return TlsFiles{.certificate = config.tls->cert, .key = config.tls->key, .ca = config.tls->ca};
 }
 
-// On loopback the CLI needs no certificate; beyond it every caller shows one, for whoever may call the
-// API may run containers.
-HttpServer::Options ToHttpOptions(const Config& config, HistoryLog* history) {
+AccessControl::Options ToAccessOptions(const Config& config) {
+  AccessControl::Options options;
+  options.state_dir = config.state_dir;
+  options.own_authority = config.own_tls_grpc || config.own_tls_http || config.own_tls_xds;
+  options.files = ToTlsFiles(config);
+  options.names = config.advertise;
+  for (const std::string& listen : {config.grpc_listen, config.http_listen, config.xds_listen}) {
+    const Address address = *ParseAddress(listen);
+    if (address.host != "0.0.0.0" && address.host != "::") {
+      options.names.push_back(address.host);
+    }
+  }
+  options.certificate_life = config.certificate_life;
+  options.audit_keep = config.audit_keep;
+  options.tokens_needed = config.token_needed;
+  return options;
+}
+
+// On loopback the CLI needs no certificate; beyond it whoever calls shows a token, for who may call the API
+// may run containers.
+HttpServer::Options ToHttpOptions(const Config& config, HistoryLog* history, AccessControl* access) {
   const Address address = *ParseAddress(config.http_listen);
   HttpServer::Options options;
   options.address = address.host;
   options.port = address.port;
   options.history = history;
-  if (config.tls.has_value() && !IsLoopback(address.host)) {
-    options.tls_cert = config.tls->cert;
-    options.tls_key = config.tls->key;
-    options.tls_ca = config.tls->ca;
+  options.access = access;
+  options.token_needed = config.token_needed;
+  if (config.own_tls_http || (config.tls.has_value() && !IsLoopback(address.host))) {
+    options.certificate = access->certificate();
+  }
+  if (!config.metrics_listen.empty()) {
+    const Address observation = *ParseAddress(config.metrics_listen);
+    options.observation_address = observation.host;
+    options.observation_port = observation.port;
   }
   return options;
 }
 
-// As HTTP: on loopback clients need no certificate.
-XdsServer::Options ToXdsOptions(const Config& config, Loop* loop) {
+FileHistory::Options ToHistoryOptions(const Config& config) {
+  FileHistory::Options options;
+  options.directory = config.state_dir + "/history";
+  options.max_bytes = config.history.max_bytes.value();
+  options.full_for = config.history.full_for;
+  options.keep = config.history.keep;
+  return options;
+}
+
+// By files wherever agents connect from, else by the own authority.
+AgentServer::Options ToAgentOptions(const Config& config, AccessControl& access) {
+  AgentServer::Options options;
+  options.listen = config.grpc_listen;
+  options.tls = config.own_tls_grpc ? std::optional(access.certificate()->files()) : ToTlsFiles(config);
+  options.membership = access.membership();
+  options.audit = &access.audit();
+  options.report_interval = config.core.report_interval;
+  return options;
+}
+
+// With files as HTTP: on loopback clients need no certificate. With the own authority clients show a node's.
+XdsServer::Options ToXdsOptions(const Config& config, Loop* loop, AccessControl& access) {
   XdsServer::Options options;
   options.listen = config.xds_listen;
   options.remembered = config.xds_remember;
   if (!IsLoopback(ParseAddress(config.xds_listen)->host)) {
     options.tls = ToTlsFiles(config);
+  }
+  if (config.own_tls_xds) {
+    options.tls = access.certificate()->files();
+    options.admit = [members = access.membership()](const std::string& certificate) {
+      return members->Admit(certificate);
+    };
   }
   options.wait_view = [loop](const View* than, Duration timeout) { return loop->WaitView(than, timeout); };
   options.post = [loop](Event event) { loop->Post(std::move(event)); };
@@ -135,23 +185,21 @@ absl::Status Run(const Config& config, const sigset_t& stop_signals) {
        {"replicas", absl::StrCat(opened.state.replicas.size())},
        {"nodes", absl::StrCat(opened.state.nodes.size())}});
 
+  ASSIGN_OR_RETURN(const std::unique_ptr<AccessControl> access, AccessControl::Open(ToAccessOptions(config)));
+
   Loop* loop_for_agents = nullptr;
-  AgentServer::Options server_options;
-  server_options.listen = config.grpc_listen;
-  server_options.tls = ToTlsFiles(config);
-  server_options.report_interval = config.core.report_interval;
+  AgentServer::Options server_options = ToAgentOptions(config, *access);
   server_options.secrets = &secrets;
   server_options.post = [&loop_for_agents](Event event, bool quiet) {
     loop_for_agents->Post(std::move(event), quiet);
   };
   const std::unique_ptr<AgentServer> agents = AgentServer::Create(std::move(server_options));
+  if (access->membership() != nullptr) {
+    access->membership()->OnRevoked(
+        [&agents](const NodeId& node) { agents->Cut(node, "this node was removed from the cluster"); });
+  }
 
-  FileHistory::Options history_options;
-  history_options.directory = config.state_dir + "/history";
-  history_options.max_bytes = config.history.max_bytes.value();
-  history_options.full_for = config.history.full_for;
-  history_options.keep = config.history.keep;
-  FileHistory history(std::move(history_options));
+  FileHistory history(ToHistoryOptions(config));
 
   Loop::Options loop_options;
   loop_options.core = config.core;
@@ -163,14 +211,23 @@ absl::Status Run(const Config& config, const sigset_t& stop_signals) {
   // Destroyed before `agents`: what it still carries out needs them.
   Loop loop(std::move(loop_options), &store, std::move(opened), RandomSeed());
   loop_for_agents = &loop;
-  HttpServer http(ToHttpOptions(config, &history), &loop, agents.get());
+  HttpServer::Options http_options = ToHttpOptions(config, &history, access.get());
+  http_options.agents_port = [&agents] { return agents->port(); };
+  HttpServer http(std::move(http_options), &loop, agents.get());
   RETURN_IF_ERROR(http.Start());
   RETURN_IF_ERROR(agents->Listen());
-  ASSIGN_OR_RETURN(const std::unique_ptr<XdsServer> xds, XdsServer::Start(ToXdsOptions(config, &loop)));
+  ASSIGN_OR_RETURN(const std::unique_ptr<XdsServer> xds,
+                   XdsServer::Start(ToXdsOptions(config, &loop, *access)));
   const std::vector<std::unique_ptr<Webhook>> webhooks = StartWebhooks(config, &loop);
-  Log(LogLevel::kInfo, "ready for callers", {{"port", absl::StrCat(http.port())}});
-  Log(LogLevel::kInfo, "ready for agents", {{"port", absl::StrCat(agents->port())}});
-  Log(LogLevel::kInfo, "ready for xDS", {{"port", absl::StrCat(xds->port())}});
+  const auto ready = [](absl::string_view what, int port) {
+    Log(LogLevel::kInfo, absl::StrCat("ready for ", what), {{"port", absl::StrCat(port)}});
+  };
+  ready("callers", http.port());
+  ready("agents", agents->port());
+  ready("xDS", xds->port());
+  if (!config.metrics_listen.empty()) {
+    ready("monitoring", http.observation_port());
+  }
 
   int signal = 0;
   sigwait(&stop_signals, &signal);

@@ -64,6 +64,7 @@ case $mode in
     run 12 "Promise beyond max, as predicted" tests/bench/promise.py --from-second 1920 --peak 13
     run 12 "Fuzzing policies, 10 minutes" tests/fuzz/fuzz.sh policy 600
     run 12 "Fuzzing events, 10 minutes" tests/fuzz/fuzz.sh step 600
+    run 12 "Fuzzing requests to join, 5 minutes" tests/fuzz/fuzz.sh join 300
     run 12 "End-to-end, address and undefined-behaviour sanitizers" end_to_end asan -L e2e
     run 12 "End-to-end, thread sanitizer" end_to_end tsan -L e2e
     ;;
@@ -71,6 +72,7 @@ case $mode in
     run 3 "Simulator, an hour of fresh seeds" fresh_seeds
     run 12 "Fuzzing policies, an hour" tests/fuzz/fuzz.sh policy 3600
     run 12 "Fuzzing events, an hour" tests/fuzz/fuzz.sh step 3600
+    run 12 "Fuzzing requests to join, an hour" tests/fuzz/fuzz.sh join 3600
     run 12 "Kill tests, 20 rounds" end_to_end release -R 'e2e.kill' --repeat until-fail:20
     ;;
   *) echo "long_runs.sh: $mode: nightly or soak" >&2; exit 2 ;;

@@ -307,6 +307,7 @@ void ReadTop(MapReader& top, Faults& faults, Config& config) {
 }
 
 void Apply(const Overrides& overrides, Faults& faults, Config& config) {
+  config.join = overrides.join;
   if (!overrides.controller.empty()) {
     config.controllers = absl::StrSplit(overrides.controller, ',');
     for (const std::string& address : config.controllers) {
@@ -365,7 +366,8 @@ void Guard(Config& config) {
 void CheckWhole(Faults& faults, const Config& config) {
   if (config.controllers.empty()) {
     faults.Add({}, "controllers",
-               "no controller is given; write `controllers: [10.0.0.1:7400]` or --controller 10.0.0.1:7400");
+               "no controller is given; join a cluster (--join TOKEN@HOST), or write "
+               "`controllers: [10.0.0.1:7400]` or --controller 10.0.0.1:7400");
   }
   for (const std::string& address : config.controllers) {
     auto split = SplitAddress(address);
@@ -374,7 +376,8 @@ void CheckWhole(Faults& faults, const Config& config) {
           {}, "tls",
           absl::StrCat(
               "is absent, and ", address,
-              " is not on this host; give {cert, key, ca}, or write `tls: off` for a plain connection"));
+              " is not on this host; join the cluster (--join TOKEN@HOST), give {cert, key, ca}, or write "
+              "`tls: off` for a plain connection"));
       break;
     }
   }
@@ -414,7 +417,9 @@ absl::StatusOr<Config> ParseConfig(const std::string& text, const std::string& f
                                                    ": ", error.msg, "; this is not YAML"));
   }
   Apply(overrides, faults, config);
-  CheckWhole(faults, config);
+  if (!overrides.member) {
+    CheckWhole(faults, config);
+  }
   if (absl::Status status = faults.status(); !status.ok()) {
     return status;
   }

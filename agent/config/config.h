@@ -20,7 +20,8 @@ namespace drover::agent {
 struct TlsFiles {
   std::string cert;  // PEM; its subject names the node id
   std::string key;
-  std::string ca;  // who signed the controller's certificate
+  std::string ca;           // who signed the controller's certificate
+  std::string server_name;  // that the controller's certificate must have; empty: that of its host
 
   friend bool operator==(const TlsFiles&, const TlsFiles&) = default;
 };
@@ -59,7 +60,8 @@ struct Reserve {
 };
 
 struct Config {
-  std::vector<std::string> controllers;  // "host:port", tried in turn
+  std::vector<std::string> controllers;  // "host:port", tried in turn; empty: those of the cluster joined
+  std::string join;                      // "TOKEN@HOST[:7401]"; empty: not now
   std::string state_dir = "/var/lib/drover-agent";
   std::string node_id;                        // empty: random, made at first start
   std::string name;                           // empty: the host's name
@@ -90,6 +92,9 @@ struct Overrides {
   std::string name;
   std::string advertise_address;
   std::string edge;  // "haproxy", "nginx"
+  std::string join;  // "TOKEN@HOST[:7401]"
+  // A cluster was joined or is about to be: controllers and certificates need not be given.
+  bool member = false;
 };
 
 // `text` of the file named `file` (for messages), with `overrides` over it. InvalidArgument with one

@@ -17,6 +17,7 @@
 #include "agent/runtime/edge_runner.h"
 #include "agent/runtime/executor.h"
 #include "agent/runtime/foreign.h"
+#include "agent/runtime/hello.h"
 #include "agent/runtime/host_facts.h"
 #include "agent/runtime/host_policy.h"
 #include "agent/runtime/host_resources.h"
@@ -24,15 +25,16 @@
 #include "agent/runtime/make_edge.h"
 #include "agent/runtime/metrics.h"
 #include "agent/runtime/policy_review.h"
+#include "agent/runtime/prepare.h"
 #include "agent/runtime/probe_target.h"
 #include "agent/runtime/readiness.h"
 #include "agent/runtime/registries.h"
+#include "agent/runtime/renewal.h"
 #include "agent/runtime/requests.h"
 #include "agent/runtime/samples.h"
 #include "agent/runtime/sensors/prober.h"
 #include "agent/runtime/state_dir.h"
 #include "agent/runtime/watcher.h"
-#include "common/node_attribute.h"
 #include "common/status.h"
 
 namespace drover::agent {
@@ -67,6 +69,7 @@ class Agent::Impl {
     if (std::shared_ptr<Link> stream = link()) {
       stream->Stop();
     }
+    renewal_.reset();
     requests_.reset();
     watcher_.reset();
     readiness_.reset();
@@ -114,6 +117,7 @@ class Agent::Impl {
     StartLoop(core, held);
     StartWatcher();
     StartRequests();
+    StartRenewal();
     StartLink();
     return absl::OkStatus();
   }
@@ -211,6 +215,25 @@ class Agent::Impl {
       return stream != nullptr && stream->Send(std::move(message));
     };
     requests_ = std::make_unique<Requests>(std::move(options), &engine_);
+  }
+
+  void StartRenewal() {
+    if (!config_.tls || config_.tls->server_name.empty()) {
+      return;  // the certificate is somebody else's care
+    }
+    Renewal::Options options;
+    options.files = *config_.tls;
+    options.node = node_.id;
+    options.send = [this](v1::AgentMessage message) {
+      std::shared_ptr<Link> stream = link();
+      return stream != nullptr && stream->TrySend(std::move(message));
+    };
+    options.renewed = [this] {
+      if (std::shared_ptr<Link> stream = link()) {
+        stream->Reconnect();
+      }
+    };
+    renewal_ = std::make_unique<Renewal>(std::move(options));
   }
 
   void StartLink() {
@@ -330,6 +353,10 @@ class Agent::Impl {
         requests_->CheckEdge(message.edge_check());
         break;
       case v1::ControllerMessage::kCertificate:
+        if (renewal_ != nullptr) {
+          renewal_->Take(message.certificate());
+        }
+        break;
       case v1::ControllerMessage::kHeartbeat:
       case v1::ControllerMessage::kWelcome:
       case v1::ControllerMessage::kRefuse:
@@ -345,7 +372,7 @@ class Agent::Impl {
     std::shared_ptr<const Snapshot> now = snapshot();
     v1::Hello hello;
     hello.set_cluster_id(now->cluster.value());
-    hello.set_name(config_.name);
+    AddConfigured(config_, hello);
     hello.set_boot_id(BootId());
     hello.set_protocol_min(v1::PROTOCOL_VERSION_1);
     hello.set_protocol_max(v1::PROTOCOL_VERSION_1);
@@ -353,17 +380,8 @@ class Agent::Impl {
     hello.set_highest_epoch(now->highest_epoch.value());
     hello.set_applied_epoch(now->epoch.value());
     hello.set_applied_revision(now->revision.value());
-    hello.mutable_labels()->insert(config_.labels.begin(), config_.labels.end());
-    hello.set_advertise_address(config_.advertise_address);
-    hello.set_metrics_address(MetricsAddress(config_));
-    hello.set_port_first(config_.port_first);
-    hello.set_port_last(config_.port_last);
     if (edge_ != nullptr) {
-      hello.mutable_edge()->set_kind(config_.nginx ? "nginx" : "haproxy");
-      hello.mutable_edge()->set_version(edge_->Describe());
-      hello.mutable_edge()->set_attached(
-          !(config_.nginx ? config_.nginx->include_dir : config_.haproxy->socket).empty());
-      hello.mutable_edge()->set_bind(config_.nginx ? config_.nginx->bind : config_.haproxy->bind);
+      AddEdgeInfo(config_, edge_->Describe(), hello);
     }
     hello.set_boottime_ns(Now().nanoseconds());
     std::lock_guard lock(mutex_);
@@ -373,27 +391,8 @@ class Agent::Impl {
     hello.set_node_id(node_.id.value());
     hello.set_engine_id(node_.engine_id);
     *hello.mutable_capacity() = CapacityOf(config_, whole_, foreign_);
-    v1::EngineInfo& engine = *hello.mutable_engine();
-    engine.set_version(version_.version);
-    engine.set_api_version(version_.api_version);
-    engine.set_kernel(version_.kernel);
-    engine.set_os(info_.operating_system);
-    engine.set_cgroup_version(info_.cgroup_version);
-    AddEngineLabels(*hello.mutable_labels());
+    AddEngineInfo(version_, info_, hello);
     return hello;
-  }
-
-  // What the engine says of its host, under the names that placement has for it. Call with `mutex_` held.
-  void AddEngineLabels(google::protobuf::Map<std::string, std::string>& labels) const {
-    for (const auto& [name, value] : info_.labels) {
-      labels[absl::StrCat(kEngineLabel, name)] = value;
-    }
-    if (!info_.os_type.empty()) {
-      labels[std::string(kPlatformOs)] = info_.os_type;
-    }
-    if (!info_.architecture.empty()) {
-      labels[std::string(kPlatformArch)] = info_.architecture;
-    }
   }
 
   // On the link's writing thread.
@@ -568,6 +567,7 @@ class Agent::Impl {
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<Watcher> watcher_;
   std::unique_ptr<Requests> requests_;
+  std::unique_ptr<Renewal> renewal_;
   mutable std::mutex link_mutex_;
   std::shared_ptr<Link> link_;
   std::thread capacity_thread_;
@@ -579,20 +579,9 @@ Agent::Agent(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Agent::~Agent() = default;
 
 absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(const Config& given) {
-  Config config = given;
-  if (config.name.empty()) {
-    config.name = HostName();
-  }
-  if (config.advertise_address.empty()) {
-    absl::StatusOr<std::string> address = AddressTowards(config.controllers.front());
-    if (!address.ok()) {
-      return absl::Status(address.status().code(), absl::StrCat("advertise_address cannot be found out (",
-                                                                address.status().message(), "); write it"));
-    }
-    config.advertise_address = *address;
-  }
-  ASSIGN_OR_RETURN(std::unique_ptr<StateDir> state, StateDir::Open(config.state_dir));
-  ASSIGN_OR_RETURN(StateDir::Node node, state->BindNode(config.node_id, ""));
+  ASSIGN_OR_RETURN(std::unique_ptr<StateDir> state, StateDir::Open(given.state_dir));
+  ASSIGN_OR_RETURN(StateDir::Node node, state->BindNode(given.node_id, ""));
+  ASSIGN_OR_RETURN(const Config config, Prepare(given, node.id));
   auto impl = std::make_unique<Impl>(config, std::move(state), std::move(node));
   RETURN_IF_ERROR(impl->Start());
   return std::unique_ptr<Agent>(new Agent(std::move(impl)));

@@ -49,6 +49,9 @@ absl::StatusOr<std::shared_ptr<grpc::Channel>> MakeChannel(const std::string& ad
     }
     *to = *std::move(text);
   }
+  if (!tls->server_name.empty()) {
+    arguments.SetSslTargetNameOverride(tls->server_name);
+  }
   return grpc::CreateCustomChannel(address, grpc::SslCredentials(options), arguments);
 }
 
@@ -77,6 +80,13 @@ class Link::Impl {
     wake_.notify_all();
     if (thread_.joinable()) {
       thread_.join();
+    }
+  }
+
+  void Reconnect() {
+    const std::lock_guard lock(mutex_);
+    if (context_ != nullptr) {
+      context_->TryCancel();
     }
   }
 
@@ -329,6 +339,8 @@ Link::Link(LinkOptions options) : impl_(std::make_unique<Impl>(std::move(options
 Link::~Link() = default;
 
 void Link::Stop() { impl_->Stop(); }
+
+void Link::Reconnect() { impl_->Reconnect(); }
 
 void Link::ReportNow() { impl_->ReportNow(); }
 

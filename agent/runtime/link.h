@@ -43,6 +43,9 @@ class Link {
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
+  // Ends the stream under way; the next one reads the certificates anew. Thread-safe, does not block.
+  void Reconnect();
+
   // A report as soon as may be (at most 10 a second). Thread-safe, does not block.
   void ReportNow();
   // Sends up between reports. Blocks while the queue is full; false when there is no stream.

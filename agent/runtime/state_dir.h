@@ -13,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/core/event.h"
+#include "common/files.h"
 #include "common/ids.h"
 
 namespace drover::agent {
@@ -49,10 +50,5 @@ class StateDir {
   std::string path_;
   int lock_fd_;
 };
-
-// Writes `content` to `path` so that it is there whole or not at all, and survives a power cut.
-absl::Status WriteDurably(const std::string& path, const std::string& content, int mode);
-// NotFound when there is none.
-absl::StatusOr<std::string> ReadWhole(const std::string& path);
 
 }  // namespace drover::agent

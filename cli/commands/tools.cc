@@ -82,7 +82,8 @@ std::string BashScript(const std::vector<VerbOptions>& verbs) {
       "# bash completion for drover: source <(drover completion bash)\n"
       "_drover() {\n"
       "  local current=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words\n"
-      "  if [[ $verb =~ ^(node|edge)$ && $COMP_CWORD -gt 2 ]]; then verb=\"$verb ${COMP_WORDS[2]}\"; fi\n"
+      "  if [[ $verb =~ ^(node|edge|token)$ && $COMP_CWORD -gt 2 ]]; then verb=\"$verb ${COMP_WORDS[2]}\"; "
+      "fi\n"
       "  if [[ $COMP_CWORD -eq 1 ]]; then verb=; fi\n"
       "  case $verb in\n"
       "    '') words='",

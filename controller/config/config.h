@@ -27,9 +27,18 @@ struct Config {
   std::string http_listen = "127.0.0.1:7401";
   std::string xds_listen = "127.0.0.1:7402";
   Duration xds_remember = absl::Seconds(60);
-  std::optional<Tls> tls;              // absent: plain
+  std::string metrics_listen;  // /metrics, health and http_sd, plain and without a token; empty: none
+  std::optional<Tls> tls;      // files; absent: see below
+  // By the cluster's own authority; of a listener beyond loopback when nothing else is written.
+  bool own_tls_grpc = false;
+  bool own_tls_http = false;
+  bool own_tls_xds = false;
   bool plain_beyond_loopback = false;  // `tls: off` is written and an address is reachable from outside
-  std::string log_level = "info";      // debug, info, warning, error
+  bool token_needed = false;           // by callers of the API
+  std::vector<std::string> advertise;  // names and addresses of this controller, for its certificate
+  Duration certificate_life = absl::Hours(24 * 90);
+  Duration audit_keep = absl::Hours(24 * 400);
+  std::string log_level = "info";  // debug, info, warning, error
   bool log_json = false;
   size_t events_kept = 10000;
 

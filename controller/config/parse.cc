@@ -129,8 +129,12 @@ class Reader {
 }  // namespace
 
 std::vector<std::string> KnownKeys() {
-  return {"assumed.cpu",
+  return {"advertise.[]",
+          "assumed.cpu",
           "assumed.memory",
+          "audit.keep",
+          "auth",
+          "certificates.life",
           "drain_blocked_after",
           "events_kept",
           "failure_domain",
@@ -142,6 +146,7 @@ std::vector<std::string> KnownKeys() {
           "log.format",
           "log.level",
           "mass_hold",
+          "metrics.listen",
           "report_interval",
           "settle.connected",
           "settle.disconnected",

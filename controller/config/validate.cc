@@ -143,15 +143,18 @@ class Checker {
   std::vector<std::string> faults_;
 };
 
-void CheckTls(Checker& checker, Config& config) {
-  const raw::Value* off = checker.Find("tls");
-  if (off != nullptr && off->text != "off") {
-    checker.Fault("tls", absl::StrCat("\"", off->text, "\" must be off, or a map with cert, key and ca"));
-  }
+bool IsReachable(const std::string& listen) {
+  const auto address = ParseAddress(listen);
+  return address.ok() && !IsLoopback(address->host);
+}
+
+// The three files of `tls`; absent: none of them is given.
+std::optional<Config::Tls> CheckTlsFiles(Checker& checker) {
   Config::Tls tls;
+  const std::pair<const char*, std::string*> files[] = {
+      {"tls.cert", &tls.cert}, {"tls.key", &tls.key}, {"tls.ca", &tls.ca}};
   bool given = false;
-  for (const auto& [key, file] :
-       {std::pair{"tls.cert", &tls.cert}, {"tls.key", &tls.key}, {"tls.ca", &tls.ca}}) {
+  for (const auto& [key, file] : files) {
     if (checker.Find(key) == nullptr) {
       continue;
     }
@@ -161,29 +164,50 @@ void CheckTls(Checker& checker, Config& config) {
       checker.Fault(key, absl::StrCat(*file, ": ", strerror(errno), "; give a PEM file that can be read"));
     }
   }
-  if (given) {
-    for (const auto& [key, file] :
-         {std::pair{"tls.cert", &tls.cert}, {"tls.key", &tls.key}, {"tls.ca", &tls.ca}}) {
-      if (checker.Find(key) == nullptr) {
-        checker.Fault(key, "is missing; tls needs cert, key and ca");
-      }
+  for (const auto& [key, file] : files) {
+    if (given && checker.Find(key) == nullptr) {
+      checker.Fault(key, "is missing; tls needs cert, key and ca");
     }
-    config.tls = tls;
-    return;
   }
-  for (const auto& [key, listen] : {std::pair{"grpc.listen", &config.grpc_listen},
-                                    {"http.listen", &config.http_listen},
-                                    {"xds.listen", &config.xds_listen}}) {
-    const auto address = ParseAddress(*listen);
-    if (!address.ok() || IsLoopback(address->host)) {
+  return given ? std::optional(tls) : std::nullopt;
+}
+
+void CheckTls(Checker& checker, Config& config) {
+  std::string word = "beyond loopback";
+  if (const raw::Value* value = checker.Find("tls")) {
+    word = value->text;
+    if (word != "off" && word != "own") {
+      checker.Fault("tls", absl::StrCat("\"", word, "\" must be off, own, or a map with cert, key and ca"));
+    }
+  }
+  config.tls = CheckTlsFiles(checker);
+  bool reachable = false;
+  for (const auto& [listen, own] : {std::pair{&config.grpc_listen, &config.own_tls_grpc},
+                                    {&config.http_listen, &config.own_tls_http},
+                                    {&config.xds_listen, &config.own_tls_xds}}) {
+    reachable = reachable || IsReachable(*listen);
+    *own = !config.tls && word != "off" && (word == "own" || IsReachable(*listen));
+  }
+  config.plain_beyond_loopback = word == "off" && reachable;
+  std::string auth;
+  checker.OneOf("auth", {"required"}, auth);
+  config.token_needed =
+      auth == "required" || config.own_tls_http || (config.tls && IsReachable(config.http_listen));
+}
+
+void CheckAdvertise(const raw::Config& raw, Checker& checker, Config& config) {
+  for (const auto& [key, value] : raw.values) {
+    if (!absl::StartsWith(key, "advertise.")) {
       continue;
     }
-    config.plain_beyond_loopback = true;
-    if (off == nullptr) {
-      checker.Fault(key, absl::StrCat(*listen,
-                                      " can be reached from other hosts; give tls: {cert, key, ca}, or write "
-                                      "tls: off where the network is trusted"));
+    const bool plain = !value.text.empty() && value.text.find_first_not_of(
+                                                  "abcdefghijklmnopqrstuvwxyz"
+                                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                                  "0123456789.:-_") == std::string::npos;
+    if (!plain) {
+      checker.Fault(key, absl::StrCat("\"", value.text, "\" must be a host name or an address"));
     }
+    config.advertise.push_back(value.text);
   }
 }
 
@@ -270,7 +294,13 @@ absl::StatusOr<Config> Validate(const raw::Config& raw) {
   checker.Listen("grpc.listen", config.grpc_listen);
   checker.Listen("http.listen", config.http_listen);
   checker.Listen("xds.listen", config.xds_listen);
+  if (checker.Find("metrics.listen") != nullptr) {
+    checker.Listen("metrics.listen", config.metrics_listen);
+  }
   CheckTls(checker, config);
+  CheckAdvertise(raw, checker, config);
+  checker.Time("certificates.life", absl::Seconds(5), absl::Hours(24 * 825), config.certificate_life);
+  checker.Time("audit.keep", absl::Hours(24), absl::Hours(24 * 3650), config.audit_keep);
   CheckWebhooks(raw, checker, config);
   checker.OneOf("log.level", {"debug", "info", "warning", "error"}, config.log_level);
   std::string format = "text";

@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -64,16 +63,6 @@ int PortOf(int socket) {
 }
 
 }  // namespace
-
-Duration AdmissionRate::Admit(Instant now) {
-  left_ = std::min(burst_, left_ + per_second_ * absl::ToDoubleSeconds(now - last_));
-  last_ = now;
-  if (left_ < 1) {
-    return absl::Seconds((1 - left_) / per_second_);
-  }
-  left_ -= 1;
-  return absl::ZeroDuration();
-}
 
 AgentListener::AgentListener() : stop_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 

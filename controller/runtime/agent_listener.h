@@ -12,23 +12,9 @@
 #include "absl/status/statusor.h"
 #include "common/time.h"
 #include "controller/config/config.h"
+#include "controller/runtime/admission_rate.h"
 
 namespace drover::controller {
-
-// How many may come in: `per_second`, and after a pause `burst` at once.
-class AdmissionRate {
- public:
-  AdmissionRate(double per_second, double burst) : per_second_(per_second), burst_(burst), left_(burst) {}
-
-  // Zero: one comes in now, and is counted. Else: how long until one may.
-  Duration Admit(Instant now);
-
- private:
-  double per_second_;
-  double burst_;
-  double left_;
-  Instant last_;
-};
 
 class AgentListener {
  public:

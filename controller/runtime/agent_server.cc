@@ -15,9 +15,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "controller/runtime/agent_admission.h"
 #include "controller/runtime/agent_requests.h"
 #include "controller/runtime/agent_stream.h"
 #include "controller/runtime/convert.h"
+#include "controller/runtime/grpc_tls.h"
 #include "controller/runtime/logger.h"
 #include "controller/runtime/loop.h"
 
@@ -52,7 +54,10 @@ bool HasSingleton(const v1::Assignment& assignment) {
 
 class Server : public AgentServer, public AgentStreamOwner {
  public:
-  explicit Server(Options options) : options_(std::move(options)), service_(this) {}
+  explicit Server(Options options)
+      : options_(std::move(options)),
+        admission_(options_.tls.has_value(), options_.membership, options_.audit),
+        service_(this) {}
 
   ~Server() override { Stop(); }
 
@@ -60,11 +65,7 @@ class Server : public AgentServer, public AgentStreamOwner {
     gpr_set_log_function(LogFromGrpc);
     std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
     if (options_.tls.has_value()) {
-      ASSIGN_OR_RETURN(const TlsContents tls, ReadTlsFiles(*options_.tls));
-      grpc::SslServerCredentialsOptions ssl(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-      ssl.pem_root_certs = tls.ca;
-      ssl.pem_key_cert_pairs.push_back({.private_key = tls.key, .cert_chain = tls.certificate});
-      credentials = grpc::SslServerCredentials(ssl);
+      ASSIGN_OR_RETURN(credentials, ServerCredentialsOf(*options_.tls));
     }
     grpc::ServerBuilder builder;
     SetChannelArguments(builder);
@@ -99,6 +100,8 @@ class Server : public AgentServer, public AgentStreamOwner {
 
   void Send(Order order) override;
   void Stop() override;
+
+  void Cut(const NodeId& node, const std::string& message) override;
 
   std::vector<NodeId> ConnectedNodes() const override;
   std::vector<ImageInfo> ResolveImage(const std::string& image, const std::vector<NodeId>& nodes, bool pull,
@@ -139,6 +142,7 @@ class Server : public AgentServer, public AgentStreamOwner {
   void CloseSilent();
 
   const Options options_;
+  const AgentAdmission admission_;
   Service service_;
   std::unique_ptr<grpc::experimental::ExternalConnectionAcceptor> acceptor_;
   std::unique_ptr<grpc::Server> server_;
@@ -195,6 +199,9 @@ void Server::OnMessage(AgentStream& stream, const v1::AgentMessage& message) {
       return requests_.Answer(*node, message.chunk());
     case v1::AgentMessage::kHello:
       return SendRefusal(stream, Refuse::Code::kProtocol, "Hello may be sent once only");
+    case v1::AgentMessage::kCertificateRequest:
+      stream.Send(admission_.Renew(stream, *node, message.certificate_request()), Replaces::kNothing);
+      return;
     case v1::AgentMessage::kEdgeCheckResult:
       return requests_.Answer(*node, message.edge_check_result());
     case v1::AgentMessage::kCertificateRequest:
@@ -218,15 +225,33 @@ void Server::OnHello(AgentStream& stream, const v1::Hello& hello) {
   if (!event.ok()) {
     return SendRefusal(stream, Refuse::Code::kIdentity, std::string(event.status().message()));
   }
-  if (options_.tls.has_value() && !stream.PeerIs(event->node)) {
-    return SendRefusal(stream, Refuse::Code::kIdentity,
-                       absl::StrCat("the agent's certificate is not for node ", event->node.value(),
-                                    "; its common name or a subject alternative name must be that id"));
+  // Looked at again once it is known by its node: a removal in between has not seen it.
+  for (const bool known : {false, true}) {
+    if (const absl::Status peer = admission_.Admit(stream, event->node); !peer.ok()) {
+      return SendRefusal(stream, Refuse::Code::kIdentity, std::string(peer.message()));
+    }
+    if (!known) {
+      stream.set_node(event->node);
+    }
   }
-  stream.set_node(event->node);
   Log(LogLevel::kInfo, "agent connected",
       {{"node", event->node.value()}, {"name", event->name}, {"peer", stream.peer()}});
   options_.post(*std::move(event), /*quiet=*/false);
+}
+
+void Server::Cut(const NodeId& node, const std::string& message) {
+  std::vector<StreamPtr> cut;  // also one that was not welcomed yet
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [id, stream] : streams_) {
+      if (stream->node() == node) {
+        cut.push_back(stream);
+      }
+    }
+  }
+  for (const StreamPtr& stream : cut) {
+    SendRefusal(*stream, Refuse::Code::kIdentity, message);
+  }
 }
 
 void Server::OnReport(AgentStream& stream, const NodeId& node, const v1::Report& report) {

@@ -17,6 +17,8 @@
 #include "controller/core/event.h"
 #include "controller/core/ready.h"
 #include "controller/ports/agent_link.h"
+#include "controller/runtime/access/audit.h"
+#include "controller/runtime/access/membership.h"
 #include "controller/runtime/agent_listener.h"
 #include "controller/runtime/secret_contents.h"
 #include "controller/runtime/tls_files.h"
@@ -33,6 +35,9 @@ class AgentServer : public AgentLink {
     Duration heartbeat_interval = absl::Seconds(1);  // to nodes with singletons (R7.2)
     AdmissionRate admission{250, 50};                // of connections (R13)
     const SecretContents* secrets = nullptr;         // not owned; null: none
+    // Whose certificates are refused, and who renews them. Not owned; null: they come from elsewhere.
+    Membership* membership = nullptr;
+    AuditLog* audit = nullptr;  // not owned; null: none
     // Thread-safe; to the loop. `quiet`: a report that says nothing but newer samples.
     std::function<void(Event, bool quiet)> post;
   };
@@ -46,6 +51,8 @@ class AgentServer : public AgentLink {
   virtual int port() const = 0;
   // Thread-safe; dropped when the order's stream is closed.
   virtual void Send(Order order) = 0;
+  // Ends the stream of `node`, with a refusal by name. Thread-safe.
+  virtual void Cut(const NodeId& node, const std::string& message) = 0;
   // Streams by agents that said Hello.
   virtual size_t connected() const = 0;
   // Closes all streams and waits for them, at most half a second. Nothing is posted afterwards.

@@ -85,6 +85,15 @@ bool AgentStream::PeerIs(const NodeId& node) const {
   return false;
 }
 
+std::string AgentStream::PeerCertificate() const {
+  const auto auth = context_->auth_context();
+  if (auth == nullptr || !auth->IsPeerAuthenticated()) {
+    return "";
+  }
+  const auto found = auth->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+  return found.empty() ? "" : std::string(found.front().data(), found.front().size());
+}
+
 bool AgentStream::IsNews(const v1::Report& report) {
   const v1::ReplicaColumns& rows = report.replicas();
   const auto same = [](const auto& a, const std::vector<uint32_t>& b) {

@@ -57,6 +57,9 @@ class AgentStream : public grpc::ServerBidiReactor<v1::AgentMessage, v1::Control
   // latter also as drover-node:ID. Without TLS nothing is named: false.
   bool PeerIs(const NodeId& node) const;
 
+  // The peer's certificate, PEM; empty: it showed none.
+  std::string PeerCertificate() const;
+
   // Does the report say anything beside newer samples of what was there before? From OnMessage only.
   bool IsNews(const v1::Report& report);
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "common/time.h"
 
 namespace drover::controller {
 
@@ -11,6 +12,8 @@ struct TlsFiles {
   std::string certificate;  // PEM, chain allowed
   std::string key;          // PEM, not encrypted
   std::string ca;           // PEM: who signs the agents' certificates
+  // How often gRPC looks whether they have changed; whole seconds.
+  Duration reread = absl::Minutes(1);
 };
 
 // The content of the files, read and checked.

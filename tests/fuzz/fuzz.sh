@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Looks for inputs that break an invariant of a fuzz target, from the kept corpus on. New inputs that reach new code
 # stay in build/fuzz/corpus/TARGET for the next run; a finding is written to build/fuzz/ and shown.
-#   tests/fuzz/fuzz.sh policy|step SECONDS
+#   tests/fuzz/fuzz.sh policy|step|join SECONDS
 # Needs the fuzz preset's build: cmake --preset fuzz && cmake --build --preset fuzz. Exit code 0: no finding.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-target=${1:?policy or step} seconds=${2:?seconds}
+target=${1:?policy, step or join} seconds=${2:?seconds}
 new=build/fuzz/corpus/$target
 mkdir -p "$new"
 dictionary=tests/fuzz/$target.dict

@@ -21,22 +21,23 @@ LONG_FUNCTIONS = set()
 # Who may include whom: (row, our folders, other people's headers). First match wins. None: any.
 INCLUDE_RULES = [
     ("common/", ["common/"], r"absl/.*|fmt/.*"),
+    ("pki/", ["common/", "pki/"], r"absl/.*|openssl/.*"),
     ("controller/core/", ["common/", "controller/core/"], r"absl/(container/btree|status|strings|time|types|base|algorithm)\b.*"),
     ("agent/core/", ["common/", "agent/core/"], r"absl/(container/btree|status|strings|time|types|base|algorithm)\b.*"),
     ("controller/ports/", ["common/", "controller/core/", "controller/ports/"], r"absl/.*"),
     ("agent/ports/", ["common/", "agent/core/", "agent/ports/"], r"absl/.*"),
     ("controller/config/", ["common/", "controller/core/", "controller/config/"], r"absl/.*|yaml-cpp/.*|nlohmann/.*"),
     ("agent/config/", ["common/", "agent/core/", "agent/config/"], r"absl/.*|yaml-cpp/.*|nlohmann/.*"),
-    ("controller/", ["common/", "controller/", "compose/", "drover/v1/"], None),
-    ("agent/", ["common/", "agent/", "drover/v1/", "externalscaler/"], None),
+    ("controller/", ["common/", "pki/", "controller/", "compose/", "drover/v1/"], None),
+    ("agent/", ["common/", "pki/", "agent/", "drover/v1/", "externalscaler/"], None),
     ("compose/", ["common/", "compose/", "drover/v1/"], r"absl/.*|yaml-cpp/.*|google/protobuf/.*|nlohmann/.*|openssl/.*"),
     ("simulate/", ["common/", "controller/core/", "simulate/"], r"absl/.*|nlohmann/.*"),
     ("cli/history.", ["common/", "cli/", "controller/core/", "controller/runtime/history/records.h", "drover/v1/"], None),
-    ("cli/", ["common/", "compose/", "cli/", "simulate/", "drover/v1/", "controller/runtime/convert.h"], None),
+    ("cli/", ["common/", "pki/", "compose/", "cli/", "simulate/", "drover/v1/", "controller/runtime/convert.h"], None),
     ("deploy/examples/", ["deploy/examples/"], r"$^"),
     ("tests/", None, None),
 ]
-OURS = ("common/", "controller/", "agent/", "compose/", "cli/", "simulate/", "drover/v1/", "externalscaler/", "deploy/",
+OURS = ("common/", "pki/", "controller/", "agent/", "compose/", "cli/", "simulate/", "drover/v1/", "externalscaler/", "deploy/",
         "tests/")
 
 # In core: pattern, what to use instead, why.

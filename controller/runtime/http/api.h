@@ -21,11 +21,18 @@
 
 namespace drover::controller {
 
+// Whoever asks, as far as it was found out.
+struct Caller {
+  std::string who;    // the token's name and id; without a token the address
+  std::string stack;  // only this one may be seen and changed; empty: all
+};
+
 struct ApiRequest {
   std::string method;
   std::string path;
   std::string body;
-  std::string remote;                         // address of the caller, for the audit
+  std::string remote;  // address of the caller
+  Caller caller;
   std::string accept;                         // Accept
   std::string last_event_id;                  // Last-Event-ID; empty: none
   std::map<std::string, std::string> params;  // {stack} … of the path, decoded
@@ -41,6 +48,16 @@ class ByteStream {
   virtual bool Next(std::string& out) = 0;
 };
 
+// What a change adds to its entry in the audit (R12), besides caller, path and outcome. All for people.
+struct AuditNote {
+  std::string who;      // empty: the caller
+  std::string subject;  // empty: what the path names
+  std::string before;
+  std::string after;
+  std::string message;   // why, as they said
+  bool skipped = false;  // it was no change
+};
+
 struct ApiResponse {
   int status = 200;
   std::string content_type = "application/json";
@@ -48,6 +65,7 @@ struct ApiResponse {
   std::vector<std::pair<std::string, std::string>> headers;
   std::unique_ptr<ByteStream> stream;  // set: instead of body
   std::function<void()> sent;  // called once the body has been written to the connection; may be empty
+  AuditNote audit;
 };
 
 // Counts what is open and refuses beyond a limit.
@@ -83,12 +101,15 @@ class Gate {
   std::atomic<size_t> open_ = 0;
 };
 
+class AccessControl;
 class DecisionCounter;
 
 struct Api {
   LoopClient* loop = nullptr;
   AgentLink* agents = nullptr;
-  HistoryLog* history = nullptr;  // null: none is kept
+  HistoryLog* history = nullptr;               // null: none is kept
+  AccessControl* access = nullptr;             // null: nobody is asked for a token, no node joins
+  std::function<int()> agents_port = nullptr;  // of gRPC; absent: as access
   Gate* streams = nullptr;
   const DecisionCounter* decisions = nullptr;
   const std::atomic<bool>* stopping = nullptr;

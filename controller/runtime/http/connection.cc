@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <ctime>
 
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
@@ -22,6 +23,7 @@ constexpr absl::string_view kHeadEnd = "\r\n\r\n";
 constexpr absl::string_view kTooLarge =
     "HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
 constexpr Duration kLinger = absl::Milliseconds(300);
+constexpr Duration kLongestTurn = absl::Seconds(2);
 
 int Milliseconds(Duration d) {
   return static_cast<int>(
@@ -56,6 +58,27 @@ void IpAndPort(const sockaddr_storage& address, std::string& ip, int& port) {
 }
 
 }  // namespace
+
+bool HandshakeGate::Enter() {
+  const absl::Time end = absl::Now() + kLongestTurn;
+  while (true) {
+    Duration pause;
+    {
+      const std::lock_guard lock(mutex_);
+      // Any clock that does not fall does.
+      timespec now{};
+      clock_gettime(CLOCK_BOOTTIME, &now);
+      pause = rate_.Admit(Instant::FromNanoseconds(int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec));
+    }
+    if (pause <= absl::ZeroDuration()) {
+      return true;
+    }
+    if (absl::Now() + pause > end) {
+      return false;
+    }
+    absl::SleepFor(pause);
+  }
+}
 
 ConnectionStream::ConnectionStream(int socket, SSL* ssl, const ConnectionTerms& terms)
     : socket_(socket), ssl_(ssl), terms_(terms) {}

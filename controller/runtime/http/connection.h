@@ -10,21 +10,37 @@
 #include <httplib.h>
 #include <openssl/ssl.h>
 
+#include <mutex>
 #include <string>
 #include <type_traits>
 #include <utility>
 
 #include "common/time.h"
+#include "controller/runtime/admission_rate.h"
 
 namespace drover::controller {
 
+// TLS handshakes at a bounded rate (R13): each costs a millisecond of CPU. Thread-safe.
+class HandshakeGate {
+ public:
+  explicit HandshakeGate(double per_second) : rate_(per_second, per_second) {}
+
+  // Waits its turn; false: too many wait.
+  bool Enter();
+
+ private:
+  std::mutex mutex_;
+  AdmissionRate rate_;
+};
+
 struct ConnectionTerms {
-  int stop_fd = -1;                   // readable: the server stops
-  Duration idle = absl::Seconds(5);   // between two requests
-  Duration head = absl::Seconds(5);   // for a head to come whole
-  Duration block = absl::Seconds(5);  // for one read or write; cuts watchers that do not read (R13)
-  size_t head_limit = 32U << 10;      // bytes
-  int requests = 100;                 // of one connection
+  int stop_fd = -1;                     // readable: the server stops
+  Duration idle = absl::Seconds(5);     // between two requests
+  Duration head = absl::Seconds(5);     // for a head to come whole
+  Duration block = absl::Seconds(5);    // for one read or write; cuts watchers that do not read (R13)
+  size_t head_limit = 32U << 10;        // bytes
+  int requests = 100;                   // of one connection
+  HandshakeGate* handshakes = nullptr;  // null: as many as come
 };
 
 // Reads and writes `socket`, over `ssl` when that is not null. Owns neither.
@@ -77,7 +93,9 @@ class ServerOn : public Base {
     SetDeadlines(socket, terms_.block);
     SSL* ssl = nullptr;
     if constexpr (std::is_same_v<Base, httplib::SSLServer>) {
-      ssl = AcceptTls(this->ssl_context(), socket);
+      if (terms_.handshakes == nullptr || terms_.handshakes->Enter()) {
+        ssl = AcceptTls(this->ssl_context(), socket);
+      }
       if (ssl == nullptr) {
         CloseSocket(socket);
         return false;

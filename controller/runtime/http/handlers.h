@@ -55,6 +55,16 @@ ApiResponse PostPause(const Api& api, const ApiRequest& request);
 ApiResponse PostResume(const Api& api, const ApiRequest& request);
 ApiResponse PostMetric(const Api& api, const ApiRequest& request);
 
+// handlers_access.cc: all answer 409 when the controller asks nobody for tokens.
+ApiResponse ListTokens(const Api& api, const ApiRequest& request);
+ApiResponse CreateToken(const Api& api, const ApiRequest& request);
+ApiResponse DeleteToken(const Api& api, const ApiRequest& request);
+ApiResponse PostJoin(const Api& api, const ApiRequest& request);
+ApiResponse GetAudit(const Api& api, const ApiRequest& request);
+// For whoever removes a node: its certificates are worth nothing any more and its stream is cut. OK also when
+// nodes have no certificates of ours.
+absl::Status RevokeNode(const Api& api, const NodeId& node);
+
 // handlers_streams.cc
 ApiResponse GetEvents(const Api& api, const ApiRequest& request);
 ApiResponse GetLogs(const Api& api, const ApiRequest& request);

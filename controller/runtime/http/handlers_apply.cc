@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "controller/runtime/convert.h"
 #include "controller/runtime/http/handlers.h"
@@ -64,6 +65,22 @@ std::vector<std::string> UseImages(const std::map<std::string, ResolvedImage>& i
   return warnings;
 }
 
+// For the audit; empty: there is no such stack.
+std::string RevisionOf(const View& view, const std::string& stack) {
+  const auto found = view.stacks.find(stack);
+  return found == view.stacks.end() ? "" : absl::StrCat("revision ", found->second->revision);
+}
+
+std::string ChangesOf(const Plan& plan) {
+  std::vector<std::string> parts;
+  for (const PlanChange& change : plan.changes) {
+    const bool first = change.action == PlanChange::Action::kCreate;
+    const bool gone = change.action == PlanChange::Action::kRemove;
+    parts.push_back(absl::StrCat(first ? "+" : (gone ? "-" : "~"), change.service));
+  }
+  return parts.empty() ? "nothing changed" : absl::StrJoin(parts, " ");
+}
+
 ApiResponse ImageFault(const absl::Status& status) {
   if (status.code() == absl::StatusCode::kNotFound) {
     return ErrorResponse(422, "ImagePullFailed", absl::StrCat("ImagePullFailed: ", status.message()));
@@ -104,6 +121,7 @@ ApiResponse PutStack(const Api& api, const ApiRequest& request) {
   if (!images.ok()) {
     return ImageFault(images.status());
   }
+  const std::string before = RevisionOf(*api.loop->view(), body.spec().name());
   v1::ApplyStackResponse response;
   *response.mutable_warnings() = body.warnings();
   for (std::string& warning : UseImages(*images, *body.mutable_spec())) {
@@ -119,7 +137,7 @@ ApiResponse PutStack(const Api& api, const ApiRequest& request) {
   event.spec = *std::move(spec);
   event.dry_run = body.dry_run();
   event.message = body.message();
-  event.who = request.remote;
+  event.who = request.caller.who;
   for (const auto& [image, resolved] : *images) {
     event.image_nodes[resolved.reference].insert(resolved.nodes.begin(), resolved.nodes.end());
   }
@@ -132,7 +150,14 @@ ApiResponse PutStack(const Api& api, const ApiRequest& request) {
   }
   *response.mutable_plan() = PlanToApi(reply->plan);
   response.set_revision(body.dry_run() ? 0 : reply->revision);
-  return JsonResponse(response);
+  ApiResponse answer = JsonResponse(response);
+  answer.audit = {.who = "",
+                  .subject = "",
+                  .before = before,
+                  .after = absl::StrCat("revision ", reply->revision, ": ", ChangesOf(reply->plan)),
+                  .message = body.message(),
+                  .skipped = body.dry_run()};
+  return answer;
 }
 
 }  // namespace drover::controller

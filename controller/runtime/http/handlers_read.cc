@@ -64,11 +64,13 @@ ApiResponse ServiceNotFound(const ServiceKey& key, const View& view) {
   return NotFound("service", ToString(key), std::move(known));
 }
 
-ApiResponse ListStacks(const Api& api, const ApiRequest&) {
+ApiResponse ListStacks(const Api& api, const ApiRequest& request) {
   const auto view = api.loop->view();
   v1::ListStacksResponse list;
   for (const auto& [name, stack] : view->stacks) {
-    *list.add_stacks() = StackToApi(*stack, *view);
+    if (request.caller.stack.empty() || request.caller.stack == name) {
+      *list.add_stacks() = StackToApi(*stack, *view);
+    }
   }
   return JsonResponse(list);
 }

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "controller/runtime/http/handlers.h"
 #include "controller/runtime/http/log_stream.h"
 #include "controller/runtime/http/sse.h"
@@ -257,7 +258,8 @@ ApiResponse PostExec(const Api& api, const ApiRequest& request) {
   if (body.replica_id().empty() || body.command().empty()) {
     return ErrorResponse(400, "InvalidArgument", "replicaId and command: both must be given");
   }
-  const std::vector<Target> targets = FindReplicas(*api.loop->view(), "", "", body.replica_id());
+  const std::vector<Target> targets =
+      FindReplicas(*api.loop->view(), request.caller.stack, "", body.replica_id());
   if (targets.size() != 1) {
     return ErrorResponse(404, "NotFound",
                          absl::StrCat("no running replica \"", body.replica_id(), "\"; see /v1/replicas"));
@@ -277,7 +279,11 @@ ApiResponse PostExec(const Api& api, const ApiRequest& request) {
   if (!output.ok()) {
     return ErrorResponse(output.status());
   }
-  return StreamResponse(std::make_unique<ExecStream>(api, *std::move(ticket), *std::move(output)));
+  ApiResponse response =
+      StreamResponse(std::make_unique<ExecStream>(api, *std::move(ticket), *std::move(output)));
+  response.audit.subject = absl::StrCat("replica ", targets[0].name);
+  response.audit.after = absl::StrJoin(body.command(), " ");
+  return response;
 }
 
 }  // namespace drover::controller

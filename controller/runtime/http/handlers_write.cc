@@ -25,6 +25,24 @@ ApiResponse Change(const Api& api, Event event) {
   return JsonResponse(response);
 }
 
+// The service as it is, for the audit; empty: there is none.
+std::string BeforeOf(const Api& api, const ServiceKey& key) {
+  const auto view = api.loop->view();
+  const auto found = view->services.find(key);
+  if (found == view->services.end()) {
+    return "";
+  }
+  const ServiceRecord& record = found->second->record;
+  return absl::StrCat(record.desired, " replicas", record.paused ? ", paused" : "",
+                      record.held ? ", held" : "");
+}
+
+ApiResponse Noted(ApiResponse response, std::string before, std::string after) {
+  response.audit.before = std::move(before);
+  response.audit.after = std::move(after);
+  return response;
+}
+
 // A duration that a person asked for: positive.
 absl::StatusOr<Duration> Positive(const google::protobuf::Duration& duration, absl::string_view field) {
   if (!IsUsableDuration(duration) || ToCore(duration) <= absl::ZeroDuration()) {
@@ -45,8 +63,12 @@ ApiResponse DeleteStackRequest(const Api& api, const ApiRequest& request) {
   event.stack = request.params.at("stack");
   event.remove_volumes = *volumes;
   event.message = QueryText(request, "message");
-  event.who = request.remote;
-  return Change(api, std::move(event));
+  event.who = request.caller.who;
+  const auto view = api.loop->view();
+  const auto found = view->stacks.find(event.stack);
+  std::string before = found == view->stacks.end() ? "" : absl::StrCat("revision ", found->second->revision);
+  return Noted(Change(api, std::move(event)), std::move(before),
+               *volumes ? "its volumes are removed, too" : "");
 }
 
 ApiResponse PostScale(const Api& api, const ApiRequest& request) {
@@ -71,8 +93,12 @@ ApiResponse PostScale(const Api& api, const ApiRequest& request) {
   event.replicas = body.replicas();
   event.forever = body.forever();
   event.message = body.message();
-  event.who = request.remote;
-  return Change(api, std::move(event));
+  event.who = request.caller.who;
+  std::string before = BeforeOf(api, event.service);
+  std::string after = absl::StrCat(event.replicas, " replicas",
+                                   event.hold ? absl::StrCat(" for ", absl::FormatDuration(*event.hold)) : "",
+                                   event.forever ? " until resumed" : "");
+  return Noted(Change(api, std::move(event)), std::move(before), std::move(after));
 }
 
 ApiResponse PostPause(const Api& api, const ApiRequest& request) {
@@ -93,8 +119,12 @@ ApiResponse PostPause(const Api& api, const ApiRequest& request) {
   event.service = KeyOf(request);
   event.down_only = body.down_only();
   event.message = body.message();
-  event.who = request.remote;
-  return Change(api, std::move(event));
+  event.who = request.caller.who;
+  std::string before = BeforeOf(api, event.service);
+  std::string after =
+      absl::StrCat("paused", event.down_only ? " downwards" : "",
+                   event.duration ? absl::StrCat(" for ", absl::FormatDuration(*event.duration)) : "");
+  return Noted(Change(api, std::move(event)), std::move(before), std::move(after));
 }
 
 ApiResponse PostResume(const Api& api, const ApiRequest& request) {
@@ -106,8 +136,9 @@ ApiResponse PostResume(const Api& api, const ApiRequest& request) {
   event.now = api.loop->Now();
   event.service = KeyOf(request);
   event.message = body.message();
-  event.who = request.remote;
-  return Change(api, std::move(event));
+  event.who = request.caller.who;
+  std::string before = BeforeOf(api, event.service);
+  return Noted(Change(api, std::move(event)), std::move(before), "resumed");
 }
 
 ApiResponse PostMetric(const Api& api, const ApiRequest& request) {
@@ -133,7 +164,9 @@ ApiResponse PostMetric(const Api& api, const ApiRequest& request) {
   event.name = request.params.at("name");
   event.value = body.value();
   event.unit = body.unit();
-  return Change(api, std::move(event));
+  ApiResponse response = Change(api, std::move(event));
+  response.audit.skipped = true;  // a measurement, often
+  return response;
 }
 
 }  // namespace drover::controller

@@ -14,7 +14,9 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "controller/runtime/access/server_certificate.h"
 #include "controller/runtime/http/api.h"
+#include "controller/runtime/http/authorize.h"
 #include "controller/runtime/http/connection.h"
 #include "controller/runtime/http/connection_pool.h"
 #include "controller/runtime/http/metrics.h"
@@ -142,10 +144,14 @@ class HttpServer::Impl {
         loop_(std::move(loop)),
         streams_(options_.event_streams),
         decisions_(loop_.get()),
-        pool_({.threads = options_.connections}) {
+        pool_({.threads = options_.connections}),
+        handshakes_(options_.handshakes_per_second),
+        authorizer_(options_.access, &api_, options_.token_needed) {
     api_ = {.loop = loop_.get(),
             .agents = agents,
             .history = options_.history,
+            .access = options_.access,
+            .agents_port = options_.agents_port,
             .streams = &streams_,
             .decisions = &decisions_,
             .stopping = &stopping_,
@@ -160,102 +166,125 @@ class HttpServer::Impl {
   }
 
   absl::Status Start() {
-    if (absl::Status made = MakeServer(); !made.ok()) {
-      return made;
+    absl::Status bound = Open(main_, MakeServer(), options_.address, options_.port);
+    if (bound.ok() && !options_.observation_address.empty()) {
+      const ConnectionTerms terms = {.stop_fd = stop_fd_};
+      observation_.observation = true;
+      bound = Open(observation_, std::make_unique<ServerOn<httplib::Server>>(terms),
+                   options_.observation_address, options_.observation_port);
     }
-    Configure();
-    if (absl::Status bound = Bind(); !bound.ok()) {
+    if (!bound.ok()) {
       return bound;
     }
-    thread_ = std::thread([this] { server_->listen_after_bind(); });
-    while (!server_->is_running()) {
-      std::this_thread::yield();
+    for (Listener* listener : {&main_, &observation_}) {
+      Run(*listener);
     }
     return absl::OkStatus();
   }
 
-  int port() const { return port_; }
+  int port() const { return main_.port; }
+
+  int observation_port() const { return observation_.port; }
 
   void Stop() {
-    if (!thread_.joinable()) {
+    if (!main_.thread.joinable()) {
       return;
     }
     stopping_ = true;
     eventfd_write(stop_fd_, 1);
-    server_->stop();
-    thread_.join();
+    for (Listener* listener : {&main_, &observation_}) {
+      if (listener->thread.joinable()) {
+        listener->server->stop();
+        listener->thread.join();
+      }
+    }
   }
 
  private:
-  absl::Status MakeServer() {
-    const ConnectionTerms terms = {.stop_fd = stop_fd_};
-    if (options_.tls_cert.empty() && options_.tls_key.empty()) {
-      server_ = std::make_unique<ServerOn<httplib::Server>>(terms);
-      return absl::OkStatus();
+  // A port and the library's server behind it.
+  struct Listener {
+    std::unique_ptr<httplib::Server> server;
+    bool observation = false;  // only what monitoring reads, and no questions asked
+    int socket = -1;
+    int port = 0;
+    std::thread thread;
+  };
+
+  std::unique_ptr<httplib::Server> MakeServer() {
+    const ConnectionTerms terms = {.stop_fd = stop_fd_, .handshakes = &handshakes_};
+    if (options_.certificate == nullptr) {
+      return std::make_unique<ServerOn<httplib::Server>>(terms);
     }
-    for (const std::string& file : {options_.tls_cert, options_.tls_key, options_.tls_ca}) {
-      if (!file.empty() && access(file.c_str(), R_OK) != 0) {
-        return absl::InvalidArgumentError(absl::StrCat("TLS: ", file, ": ", std::strerror(errno)));
-      }
-    }
-    server_ = std::make_unique<ServerOn<httplib::SSLServer>>(
-        terms, options_.tls_cert.c_str(), options_.tls_key.c_str(),
-        options_.tls_ca.empty() ? nullptr : options_.tls_ca.c_str());
-    if (!server_->is_valid()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("TLS: ", options_.tls_cert, " and ", options_.tls_key,
-                       ": not a PEM certificate with its private key",
-                       options_.tls_ca.empty() ? "" : ", or not a CA: ", options_.tls_ca));
-    }
-    return absl::OkStatus();
+    return std::make_unique<ServerOn<httplib::SSLServer>>(terms, [this](SSL_CTX& context) {
+      options_.certificate->Serve(&context);
+      return true;
+    });
   }
 
-  void Configure() {
-    server_->new_task_queue = [this] { return new PoolQueue(&pool_); };
-    server_->set_payload_max_length(options_.body_limit);
-    server_->set_default_headers({{"X-Content-Type-Options", "nosniff"}});
-    server_->set_socket_options([this](int socket) {
+  absl::Status Open(Listener& listener, std::unique_ptr<httplib::Server> server, const std::string& address,
+                    int port) {
+    listener.server = std::move(server);
+    Configure(listener);
+    return Bind(listener, address, port);
+  }
+
+  static void Run(Listener& listener) {
+    if (listener.server == nullptr) {
+      return;
+    }
+    listener.thread = std::thread([&listener] { listener.server->listen_after_bind(); });
+    while (!listener.server->is_running()) {
+      std::this_thread::yield();
+    }
+  }
+
+  void Configure(Listener& listener) {
+    httplib::Server& server = *listener.server;
+    server.new_task_queue = [this] { return new PoolQueue(&pool_); };
+    server.set_payload_max_length(options_.body_limit);
+    server.set_default_headers({{"X-Content-Type-Options", "nosniff"}});
+    server.set_socket_options([&listener](int socket) {
       const int on = 1;
       // Not SO_REUSEPORT, the library's own choice: a port in use must be an error.
       setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-      listener_ = socket;
+      listener.socket = socket;
     });
-    server_->set_pre_routing_handler([this](const httplib::Request& request, httplib::Response& response) {
-      return BeforeBody(request, response) ? httplib::Server::HandlerResponse::Handled
-                                           : httplib::Server::HandlerResponse::Unhandled;
-    });
-    const auto with_body = [this](const httplib::Request& request, httplib::Response& response) {
-      Serve(request, response);
+    server.set_pre_routing_handler(
+        [this, &listener](const httplib::Request& request, httplib::Response& response) {
+          return BeforeBody(listener, request, response) ? httplib::Server::HandlerResponse::Handled
+                                                         : httplib::Server::HandlerResponse::Unhandled;
+        });
+    const auto with_body = [this, &listener](const httplib::Request& request, httplib::Response& response) {
+      Serve(listener, request, response);
     };
-    server_->Put("/v1/.*", with_body);
-    server_->Post("/v1/.*", with_body);
-    server_->set_error_handler(httplib::Server::Handler(
+    server.Put("/v1/.*", with_body);
+    server.Post("/v1/.*", with_body);
+    server.set_error_handler(httplib::Server::Handler(
         [this](const httplib::Request&, httplib::Response& response) { ExplainLibraryError(response); }));
-    server_->set_exception_handler(
+    server.set_exception_handler(
         [](const httplib::Request&, httplib::Response& response, std::exception_ptr) {
           Send(ErrorResponse(500, "Internal", "the request could not be served"), response);
         });
   }
 
-  absl::Status Bind() {
+  static absl::Status Bind(Listener& listener, const std::string& address, int port) {
     errno = 0;
-    const bool any = options_.port == 0;
-    const int bound = any ? server_->bind_to_any_port(options_.address)
-                          : (server_->bind_to_port(options_.address, options_.port) ? options_.port : -1);
+    const int bound = port == 0 ? listener.server->bind_to_any_port(address)
+                                : (listener.server->bind_to_port(address, port) ? port : -1);
     if (bound < 0) {
       const int error = errno;
       return absl::FailedPreconditionError(
-          absl::StrCat("HTTP: can't listen on ", options_.address, ":", options_.port, ": ",
+          absl::StrCat("HTTP: can't listen on ", address, ":", port, ": ",
                        error == 0 ? "not an address of this host" : std::strerror(error)));
     }
-    port_ = bound;
+    listener.port = bound;
     // The library's backlog of 5 loses connections of a burst.
-    ::listen(listener_, kBacklog);
+    ::listen(listener.socket, kBacklog);
     return absl::OkStatus();
   }
 
   // True: answered. False: a good write, served when its body is here.
-  bool BeforeBody(const httplib::Request& request, httplib::Response& response) {
+  bool BeforeBody(const Listener& listener, const httplib::Request& request, httplib::Response& response) {
     if (ConnectionPool::OnOverflowThread()) {
       SendAndClose(Overloaded(), response);
       return true;
@@ -265,7 +294,18 @@ class HttpServer::Impl {
       return true;
     }
     RouteMatch match = FindRoute(request.method, request.path);
-    if (std::optional<ApiResponse> refusal = Refusal(request, match)) {
+    ApiRequest asked = ToApi(request, match.params);
+    std::optional<ApiResponse> refusal = Refusal(listener, request, match);
+    const bool known = match.route != nullptr;
+    if (!listener.observation) {
+      const std::string shown = request.get_header_value("Authorization");
+      // First, so that strangers learn nothing else.
+      if (auto denied = known ? authorizer_.Admit(*match.route, shown, asked)
+                              : authorizer_.AdmitUnknown(shown, asked)) {
+        refusal = std::move(denied);
+      }
+    }
+    if (refusal) {
       HasBody(request) ? SendAndClose(*std::move(refusal), response) : Send(*std::move(refusal), response);
       return true;
     }
@@ -276,12 +316,20 @@ class HttpServer::Impl {
       SendAndClose(ErrorResponse(400, "InvalidArgument", "this request has no body"), response);
       return true;
     }
-    Send(match.route->handler(api_, ToApi(request, std::move(match.params))), response);
+    Answer(*match.route, asked, response);
     return true;
   }
 
-  std::optional<ApiResponse> Refusal(const httplib::Request& request, const RouteMatch& match) const {
-    if (match.allowed.empty()) {
+  void Answer(const Route& route, const ApiRequest& request, httplib::Response& response) {
+    ApiResponse answer = route.handler(api_, request);
+    authorizer_.Audit(route, request, answer);
+    Send(std::move(answer), response);
+  }
+
+  std::optional<ApiResponse> Refusal(const Listener& listener, const httplib::Request& request,
+                                     const RouteMatch& match) const {
+    const bool hidden = listener.observation && match.route != nullptr && !match.route->observation;
+    if (match.allowed.empty() || hidden) {
       return ErrorResponse(404, "NotFound", "no such path; see /v1/openapi.json");
     }
     if (match.route == nullptr) {
@@ -312,9 +360,18 @@ class HttpServer::Impl {
     return ErrorResponse(503, "Overloaded", "all connections are taken; try again in a moment");
   }
 
-  void Serve(const httplib::Request& request, httplib::Response& response) {
+  // A request that BeforeBody let through, whole.
+  void Serve(const Listener& listener, const httplib::Request& request, httplib::Response& response) {
     RouteMatch match = FindRoute(request.method, request.path);
-    Send(match.route->handler(api_, ToApi(request, std::move(match.params))), response);
+    ApiRequest asked = ToApi(request, std::move(match.params));
+    std::optional<ApiResponse> refusal = Refusal(listener, request, match);
+    if (!refusal) {
+      refusal = authorizer_.Admit(*match.route, request.get_header_value("Authorization"), asked);
+    }
+    if (refusal) {
+      return Send(*std::move(refusal), response);
+    }
+    Answer(*match.route, asked, response);
   }
 
   // What the library refuses by itself has a status and no body.
@@ -342,12 +399,12 @@ class HttpServer::Impl {
   Gate streams_;
   DecisionCounter decisions_;
   ConnectionPool pool_;
+  HandshakeGate handshakes_;
   Api api_;
+  const Authorizer authorizer_;
   const int stop_fd_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  std::unique_ptr<httplib::Server> server_;
-  int listener_ = -1;
-  int port_ = 0;
-  std::thread thread_;
+  Listener main_;
+  Listener observation_;
 };
 
 HttpServer::HttpServer(Options options, std::unique_ptr<LoopClient> loop, AgentLink* agents)
@@ -358,6 +415,8 @@ HttpServer::~HttpServer() = default;
 absl::Status HttpServer::Start() { return impl_->Start(); }
 
 int HttpServer::port() const { return impl_->port(); }
+
+int HttpServer::observation_port() const { return impl_->observation_port(); }
 
 void HttpServer::Stop() { impl_->Stop(); }
 

@@ -4,6 +4,7 @@
 //   connection ─► thread (bounded, R13) ─► route ─► handler(Api, ApiRequest) ─► ApiResponse
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -14,14 +15,23 @@
 
 namespace drover::controller {
 
+class AccessControl;
+class ServerCertificate;
+
 class HttpServer {
  public:
   struct Options {
     std::string address = "127.0.0.1";
-    int port = 7401;       // 0: any free one, see port()
-    std::string tls_cert;  // PEM files; certificate and key empty: plain HTTP
-    std::string tls_key;
-    std::string tls_ca;  // not empty: clients must show a certificate that this one signed
+    int port = 7401;  // 0: any free one, see port()
+    // For monitoring: /metrics, /healthz, /readyz and http_sd, plain and without a token. Empty: none.
+    std::string observation_address;
+    int observation_port = 0;
+    // Both outlive the server.
+    ServerCertificate* certificate = nullptr;  // null: plain HTTP
+    AccessControl* access = nullptr;           // null: no tokens, nobody joins, no audit
+    bool token_needed = false;
+    std::function<int()> agents_port;    // where nodes that joined find the stream; absent: nobody joins
+    double handshakes_per_second = 200;  // of TLS (R13)
 
     size_t connections = 1280;                       // at a time, each with a thread (R13)
     size_t reserved = 32;                            // of these kept for health, metrics and writes
@@ -41,12 +51,13 @@ class HttpServer {
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  // Listens and serves on threads of its own. InvalidArgument for certificates that can't be used,
-  // FailedPrecondition when the address can't be listened on; both name the place.
+  // Listens and serves on threads of its own. FailedPrecondition when the address can't be listened on; it
+  // names the place.
   absl::Status Start();
 
-  // The port listened on, after Start.
+  // The ports listened on, after Start.
   int port() const;
+  int observation_port() const;
 
   // Ends streams, lets requests under way finish (about a second), closes. May be called twice.
   void Stop();

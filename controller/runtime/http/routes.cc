@@ -1,6 +1,7 @@
 #include "controller/runtime/http/routes.h"
 
 #include <algorithm>
+#include <string_view>
 
 #include "absl/strings/str_split.h"
 #include "controller/runtime/http/handlers.h"
@@ -25,6 +26,7 @@ std::vector<Route> ReadRoutes() {
        .pattern = "/v1/version",
        .summary = "Version, cluster id, epoch, and whether the controller is ready",
        .handler = GetVersion,
+       .scoped = true,
        .response = Of<v1::VersionInfo>(),
        .essential = true,
        .query = {}},
@@ -32,6 +34,7 @@ std::vector<Route> ReadRoutes() {
        .pattern = "/v1/stacks",
        .summary = "All stacks with their services",
        .handler = ListStacks,
+       .scoped = true,
        .response = Of<v1::ListStacksResponse>(),
        .query = {}},
       {.method = "GET",
@@ -104,6 +107,7 @@ std::vector<Route> WriteRoutes() {
        .pattern = "/v1/stacks/{stack}",
        .summary = "Applies a stack, or with dryRun tells what applying would change",
        .handler = PutStack,
+       .need = Need::kDeploy,
        .request = Of<v1::ApplyStackRequest>(),
        .response = Of<v1::ApplyStackResponse>(),
        .query = {}},
@@ -111,6 +115,7 @@ std::vector<Route> WriteRoutes() {
        .pattern = "/v1/stacks/{stack}",
        .summary = "Stops and removes a stack",
        .handler = DeleteStackRequest,
+       .need = Need::kDeploy,
        .response = Of<v1::ChangeResponse>(),
        .query = {{"volumes", "boolean", "also removes its named volumes"},
                  {"message", "string", "why, for the audit"}}},
@@ -118,6 +123,7 @@ std::vector<Route> WriteRoutes() {
        .pattern = "/v1/services/{stack}/{service}/scale",
        .summary = "Sets the number of replicas by hand",
        .handler = PostScale,
+       .need = Need::kDeploy,
        .request = Of<v1::ScaleRequest>(),
        .response = Of<v1::ChangeResponse>(),
        .query = {}},
@@ -125,6 +131,7 @@ std::vector<Route> WriteRoutes() {
        .pattern = "/v1/services/{stack}/{service}/pause",
        .summary = "Keeps the autoscaler from changing the service",
        .handler = PostPause,
+       .need = Need::kDeploy,
        .request = Of<v1::PauseRequest>(),
        .response = Of<v1::ChangeResponse>(),
        .query = {}},
@@ -132,6 +139,7 @@ std::vector<Route> WriteRoutes() {
        .pattern = "/v1/services/{stack}/{service}/resume",
        .summary = "Ends a pause or a hold",
        .handler = PostResume,
+       .need = Need::kDeploy,
        .request = Of<v1::ResumeRequest>(),
        .response = Of<v1::ChangeResponse>(),
        .query = {}},
@@ -139,6 +147,7 @@ std::vector<Route> WriteRoutes() {
        .pattern = "/v1/metrics/{stack}/{name}",
        .summary = "Pushes the value of a queue that x-queues declares as `pushed: NAME`",
        .handler = PostMetric,
+       .need = Need::kDeploy,
        .request = Of<v1::PushMetricRequest>(),
        .response = Of<v1::ChangeResponse>(),
        .query = {}},
@@ -183,6 +192,8 @@ std::vector<Route> StreamRoutes() {
        .pattern = "/v1/exec",
        .summary = "Runs a command in a replica",
        .handler = PostExec,
+       .need = Need::kDeploy,
+       .scoped = true,
        .request = Of<v1::ExecCommand>(),
        .response = Of<v1::ExecOutput>(),
        .answer = Answer::kEventStream,
@@ -198,6 +209,7 @@ std::vector<Route> DiscoveryRoutes() {
                   "runs is known",
        .handler = GetHttpSd,
        .answer = Answer::kJson,
+       .observation = true,
        .query = {{"role", "string", "agent or replica; absent: both"},
                  {"stack", "string", "replicas of this stack"},
                  {"service", "string", "replicas of this service"},
@@ -217,6 +229,7 @@ std::vector<Route> MetaRoutes() {
        .pattern = "/v1/openapi.json",
        .summary = "This description",
        .handler = GetOpenApi,
+       .need = Need::kNothing,
        .answer = Answer::kJson,
        .query = {}},
       {.method = "GET",
@@ -225,28 +238,78 @@ std::vector<Route> MetaRoutes() {
        .handler = GetMetrics,
        .answer = Answer::kText,
        .essential = true,
+       .observation = true,
        .query = {}},
       {.method = "GET",
        .pattern = "/healthz",
        .summary = "200 while the process serves",
        .handler = GetHealth,
+       .need = Need::kNothing,
        .answer = Answer::kText,
        .essential = true,
+       .observation = true,
        .query = {}},
       {.method = "GET",
        .pattern = "/readyz",
        .summary = "200 when the controller decides, 503 with the reason when it does not",
        .handler = GetReadiness,
+       .need = Need::kNothing,
        .answer = Answer::kText,
        .essential = true,
+       .observation = true,
        .query = {}},
+  };
+}
+
+std::vector<Route> AccessRoutes() {
+  return {
+      {.method = "GET",
+       .pattern = "/v1/tokens",
+       .summary = "All tokens, without their secrets",
+       .handler = ListTokens,
+       .need = Need::kAdminister,
+       .response = Of<v1::ListTokensResponse>(),
+       .query = {}},
+      {.method = "POST",
+       .pattern = "/v1/tokens",
+       .summary = "Makes a token; its secret is in the answer and nowhere else",
+       .handler = CreateToken,
+       .need = Need::kAdminister,
+       .request = Of<v1::CreateTokenRequest>(),
+       .response = Of<v1::CreateTokenResponse>(),
+       .query = {}},
+      {.method = "DELETE",
+       .pattern = "/v1/tokens/{token}",
+       .summary = "Removes a token by its id: whoever bears it gets nothing any more",
+       .handler = DeleteToken,
+       .need = Need::kAdminister,
+       .response = Of<v1::ChangeResponse>(),
+       .query = {{"message", "string", "why, for the audit"}}},
+      {.method = "POST",
+       .pattern = "/v1/join",
+       .summary = "Certifies a host as a node; a token of role node is in the body. The header "
+                  "Drover-Agents-Port of the answer is the port for its agent's stream",
+       .handler = PostJoin,
+       .need = Need::kNothing,
+       .request = Of<v1::JoinRequest>(),
+       .response = Of<v1::JoinResponse>(),
+       .query = {}},
+      {.method = "GET",
+       .pattern = "/v1/audit",
+       .summary = "Who changed what, and who was denied it; the newest, oldest first",
+       .handler = GetAudit,
+       .need = Need::kOperate,
+       .response = Of<v1::ListAuditResponse>(),
+       .query = {{"since", "string", "RFC 3339, or how long ago: 10m, 2h, 7d; absent: from the beginning"},
+                 {"who", "string", "only of whom this is part of the name"},
+                 {"limit", "integer", "at most so many; 1000"}}},
   };
 }
 
 std::vector<Route> AllRoutes() {
   std::vector<Route> all;
-  for (const auto& part :
-       {MetaRoutes(), ReadRoutes(), EdgeRoutes(), DiscoveryRoutes(), WriteRoutes(), StreamRoutes()}) {
+  for (const auto& part : {MetaRoutes(), ReadRoutes(), EdgeRoutes(), DiscoveryRoutes(), WriteRoutes(),
+                           StreamRoutes(), AccessRoutes()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;
@@ -275,6 +338,10 @@ bool Matches(const std::string& pattern, const std::string& path,
 }
 
 }  // namespace
+
+Need NeedOf(const Route& route) {
+  return route.need.value_or(std::string_view(route.method) == "GET" ? Need::kView : Need::kOperate);
+}
 
 const std::vector<Route>& Routes() {
   static const std::vector<Route>* const routes = new std::vector<Route>(AllRoutes());

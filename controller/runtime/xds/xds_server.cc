@@ -1,5 +1,6 @@
 #include "controller/runtime/xds/xds_server.h"
 
+#include <grpc/grpc_security_constants.h>
 #include <grpcpp/grpcpp.h>
 
 #include <condition_variable>
@@ -11,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "common/status.h"
+#include "controller/runtime/grpc_tls.h"
 #include "controller/runtime/loop.h"
 #include "controller/runtime/xds/confirmations.h"
 #include "controller/runtime/xds/xds_stream.h"
@@ -36,11 +38,7 @@ class Server : public XdsServer, public XdsStreamOwner {
   absl::Status Listen() {
     std::shared_ptr<grpc::ServerCredentials> credentials = grpc::InsecureServerCredentials();
     if (options_.tls) {
-      ASSIGN_OR_RETURN(const TlsContents tls, ReadTlsFiles(*options_.tls));
-      grpc::SslServerCredentialsOptions ssl(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-      ssl.pem_root_certs = tls.ca;
-      ssl.pem_key_cert_pairs = {{tls.key, tls.certificate}};
-      credentials = grpc::SslServerCredentials(ssl);
+      ASSIGN_OR_RETURN(credentials, ServerCredentialsOf(*options_.tls));
     }
     grpc::ServerBuilder builder;
     // Two controllers must not share a port silently.
@@ -111,8 +109,18 @@ class Server : public XdsServer, public XdsStreamOwner {
     stream->Begin();
     if (stopping) {
       stream->Close({grpc::StatusCode::UNAVAILABLE, "the controller is stopping"});
+    } else if (const absl::Status admitted = AdmitPeer(*context); !admitted.ok()) {
+      stream->Close({grpc::StatusCode::PERMISSION_DENIED, std::string(admitted.message())});
     }
     return stream.get();
+  }
+
+  absl::Status AdmitPeer(const grpc::CallbackServerContext& context) const {
+    if (!options_.tls || !options_.admit) {
+      return absl::OkStatus();
+    }
+    const auto shown = context.auth_context()->FindPropertyValues(GRPC_X509_PEM_CERT_PROPERTY_NAME);
+    return options_.admit(shown.empty() ? "" : std::string(shown.front().data(), shown.front().size()));
   }
 
   void OnRequest(XdsStream& stream, const XdsSession::Request& request) override {

@@ -19,6 +19,8 @@ class XdsServer {
   struct Options {
     std::string listen = "127.0.0.1:7402";  // ADDRESS:PORT
     std::optional<TlsFiles> tls;            // then clients must show a certificate of its CA; absent: plain
+    // May who shows this certificate (PEM) be served? Absent: everybody may whose certificate is good.
+    std::function<absl::Status(const std::string& certificate)> admit;
     // A client that went away may serve on with what it had for so long.
     Duration remembered = absl::Seconds(60);
     // As in Loop; called on the server's own threads.

@@ -125,6 +125,17 @@ TEST(ConfigTest, TlsOffMustBeWrittenOutsideLoopback) {
   EXPECT_THAT(FaultsOf("controllers: [localhost:7400]"), ElementsAre());
 }
 
+TEST(ConfigTest, AMemberOfAClusterNeedsNeitherControllersNorCertificates) {
+  Overrides overrides;
+  overrides.member = true;
+  overrides.join = "drv1.x@host1";
+  const absl::StatusOr<Config> config = ParseConfig("", "a", overrides);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_TRUE(config->controllers.empty());
+  EXPECT_EQ(config->join, "drv1.x@host1");
+  EXPECT_TRUE(ParseConfig("controllers: [10.0.0.1:7400]", "a", overrides).ok());
+}
+
 TEST(ConfigTest, BrokenYamlNamesItsPlace) {
   EXPECT_THAT(FaultsOf("a: [1, 2\nb: }"), ElementsAre(::testing::StartsWith("agent.yaml:2:")));
   EXPECT_THAT(FaultsOf("- a\n- b"), ::testing::Contains(HasSubstr("is not a map")));

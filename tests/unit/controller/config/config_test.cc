@@ -105,7 +105,7 @@ TEST(ConfigTest, UnknownKeyComesWithTheNearestKnownOne) {
               HasSubstr("c.yaml:1:1: state-dir: unknown key; did you mean \"state_dir\"?"));
   EXPECT_THAT(FaultsOf("grpc: {listn: 'x:1'}\n"),
               HasSubstr("grpc.listn: unknown key; did you mean \"listen\"?"));
-  EXPECT_THAT(FaultsOf("zzzzzz: 1\n"), HasSubstr("known here: assumed, drain_blocked_after"));
+  EXPECT_THAT(FaultsOf("zzzzzz: 1\n"), HasSubstr("known here: advertise, assumed"));
 }
 
 TEST(ConfigTest, MalformedFilesAreFaultsNotCrashes) {
@@ -116,16 +116,43 @@ TEST(ConfigTest, MalformedFilesAreFaultsNotCrashes) {
   EXPECT_THAT(FaultsOf("state_dir: /a\nstate_dir: /b\n"), HasSubstr("c.yaml:2:1: state_dir: is given twice"));
 }
 
-TEST(ConfigTest, BeyondLoopbackNeedsTlsOrOffWrittenOut) {
-  EXPECT_THAT(FaultsOf("grpc: {listen: '0.0.0.0:7400'}\n"),
-              AllOf(HasSubstr("can be reached from other hosts"), HasSubstr("tls: off")));
-  EXPECT_THAT(FaultsOf("http: {listen: '[::]:7401'}\n"), HasSubstr("http.listen"));
-  EXPECT_THAT(FaultsOf("xds: {listen: '0.0.0.0:7402'}\n"), HasSubstr("xds.listen"));
-  const auto off = FromYaml("grpc: {listen: '0.0.0.0:7400'}\ntls: off\n");
+TEST(ConfigTest, BeyondLoopbackTheClusterIsItsOwnAuthorityAndCallersNeedATokenUnlessOffIsWritten) {
+  const auto plain = FromYaml("{}");
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_FALSE(plain->own_tls_grpc || plain->own_tls_http || plain->own_tls_xds || plain->token_needed);
+  const auto grpc = FromYaml("grpc: {listen: '0.0.0.0:7400'}\n");
+  EXPECT_TRUE(grpc->own_tls_grpc);
+  EXPECT_FALSE(grpc->own_tls_http || grpc->token_needed);
+  const auto http = FromYaml("http: {listen: '[::]:7401'}\n");
+  EXPECT_TRUE(http->own_tls_http && http->token_needed);
+  EXPECT_TRUE(FromYaml("xds: {listen: '0.0.0.0:7402'}\n")->own_tls_xds);
+  const auto own = FromYaml("tls: own\n");
+  EXPECT_TRUE(own->own_tls_grpc && own->own_tls_http && own->own_tls_xds && own->token_needed);
+  const auto off = FromYaml("grpc: {listen: '0.0.0.0:7400'}\nhttp: {listen: '0.0.0.0:7401'}\ntls: off\n");
   ASSERT_TRUE(off.ok()) << off.status();
   EXPECT_TRUE(off->plain_beyond_loopback);
+  EXPECT_FALSE(off->own_tls_grpc || off->own_tls_http || off->token_needed);
   EXPECT_FALSE(FromYaml("tls: off\n")->plain_beyond_loopback);
-  EXPECT_THAT(FaultsOf("tls: maybe\n"), HasSubstr("must be off, or a map with cert, key and ca"));
+  EXPECT_THAT(FaultsOf("tls: maybe\n"), HasSubstr("must be off, own, or a map with cert, key and ca"));
+}
+
+TEST(ConfigTest, TokensMayBeRequiredOnLoopbackToo) {
+  EXPECT_TRUE(FromYaml("auth: required\n")->token_needed);
+  EXPECT_THAT(FaultsOf("auth: off\n"), HasSubstr("is not one of required"));
+}
+
+TEST(ConfigTest, NamesForTheCertificateAndTheListenerForMonitoring) {
+  const auto config = FromYaml(
+      "advertise: [drover.example.com, 10.0.0.1]\nmetrics: {listen: '0.0.0.0:7411'}\n"
+      "certificates: {life: 720h}\naudit: {keep: 48h}\n");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_THAT(config->advertise, testing::ElementsAre("drover.example.com", "10.0.0.1"));
+  EXPECT_EQ(config->metrics_listen, "0.0.0.0:7411");
+  EXPECT_EQ(config->certificate_life, absl::Hours(720));
+  EXPECT_EQ(config->audit_keep, absl::Hours(48));
+  EXPECT_FALSE(config->own_tls_http || config->token_needed);
+  EXPECT_THAT(FaultsOf("advertise: ['a b']\n"), HasSubstr("must be a host name or an address"));
+  EXPECT_THAT(FaultsOf("metrics: {listen: here}\n"), HasSubstr("is no ADDRESS:PORT"));
 }
 
 TEST(ConfigTest, TlsNeedsAllThreeFilesReadable) {

@@ -8,8 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <filesystem>
-#include <fstream>
 #include <thread>
 
 #include "tests/unit/controller/runtime/http/fakes.h"
@@ -191,22 +189,6 @@ TEST(HttpLimitsTest, APortInUseIsNamed) {
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
               HasSubstr("127.0.0.1:" + std::to_string(options.port) + ": Address already in use"));
-}
-
-TEST(HttpLimitsTest, CertificatesThatCannotBeUsedAreNamed) {
-  HttpServer::Options options = TestServer::Quick();
-  options.tls_cert = "/nonexistent/cert.pem";
-  options.tls_key = "/nonexistent/key.pem";
-  const absl::Status missing = TestServer(options).server->Start();
-  EXPECT_THAT(std::string(missing.message()), HasSubstr("/nonexistent/cert.pem: No such file"));
-  const auto folder = std::filesystem::path(testing::TempDir()) / ("drover-tls-" + std::to_string(getpid()));
-  std::filesystem::create_directories(folder);
-  options.tls_cert = options.tls_key = (folder / "bad.pem").string();
-  std::ofstream(options.tls_cert) << "not a certificate\n";
-  const absl::Status bad = TestServer(options).server->Start();
-  EXPECT_EQ(bad.code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_THAT(std::string(bad.message()), HasSubstr("bad.pem"));
-  std::filesystem::remove_all(folder);
 }
 
 TEST(HttpLimitsTest, StopsTwiceAndWithoutStart) {

@@ -1,4 +1,4 @@
-// HTTPS with certificates made here, and clients that must show one.
+// HTTPS with certificates made here.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
@@ -7,7 +7,10 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <memory>
 
+#include "absl/time/clock.h"
+#include "controller/runtime/access/server_certificate.h"
 #include "tests/unit/controller/runtime/http/fakes.h"
 
 namespace drover::controller {
@@ -19,8 +22,8 @@ class HttpTlsTest : public testing::Test {
       : folder_(std::filesystem::path(testing::TempDir()) / ("drover-https-" + std::to_string(getpid()))) {
     std::filesystem::create_directories(folder_);
     MakeSelfSigned("server");
-    MakeSelfSigned("client");
-    MakeSelfSigned("stranger");
+    MakeSelfSigned("next");
+    certificate_ = *ServerCertificate::OfFiles(Files());
   }
 
   ~HttpTlsTest() override { std::filesystem::remove_all(folder_); }
@@ -51,12 +54,16 @@ class HttpTlsTest : public testing::Test {
 
   HttpServer::Options Options() const {
     HttpServer::Options options = TestServer::Quick();
-    options.tls_cert = Path("server.pem");
-    options.tls_key = Path("server.key");
+    options.certificate = certificate_.get();
     return options;
   }
 
+  TlsFiles Files() const {
+    return {.certificate = Path("server.pem"), .key = Path("server.key"), .ca = Path("server.pem")};
+  }
+
   const std::filesystem::path folder_;
+  std::unique_ptr<ServerCertificate> certificate_;
 };
 
 TEST_F(HttpTlsTest, ServesOverTls) {
@@ -76,28 +83,48 @@ TEST_F(HttpTlsTest, ServesOverTls) {
   EXPECT_FALSE(plain.Get("/healthz"));
 }
 
-TEST_F(HttpTlsTest, ClientsMustShowACertificateOfTheCa) {
-  HttpServer::Options options = Options();
-  options.tls_ca = Path("client.pem");
-  TestServer test(options);
-  ASSERT_TRUE(test.server->Start().ok());
-  const auto get = [&](const std::string& name) {
-    httplib::SSLClient client("127.0.0.1", test.server->port(), name.empty() ? "" : Path(name + ".pem"),
-                              name.empty() ? "" : Path(name + ".key"));
-    client.enable_server_certificate_verification(false);
-    const auto result = client.Get("/healthz");
-    return result && result->status == 200;
-  };
-  EXPECT_TRUE(get("client"));
-  EXPECT_FALSE(get("stranger"));
-  EXPECT_FALSE(get(""));
+// The name in the certificate that the server shows now.
+std::string NameShown(int port) {
+  httplib::SSLClient client("127.0.0.1", port);
+  client.enable_server_certificate_verification(false);
+  std::string name;
+  SSL_CTX_set_verify(client.ssl_context(), SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_cert_verify_callback(
+      client.ssl_context(),
+      [](X509_STORE_CTX* context, void* out) {
+        char text[64] = "";
+        X509_NAME_get_text_by_NID(X509_get_subject_name(X509_STORE_CTX_get0_cert(context)), NID_commonName,
+                                  text, sizeof(text));
+        *static_cast<std::string*>(out) = text;
+        return 1;
+      },
+      &name);
+  EXPECT_TRUE(client.Get("/healthz"));
+  return name;
 }
 
-TEST_F(HttpTlsTest, AKeyOfAnotherCertificateIsRefused) {
+TEST_F(HttpTlsTest, FilesThatChangeAreShownWithoutARestart) {
+  TestServer test(Options());
+  ASSERT_TRUE(test.server->Start().ok());
+  EXPECT_EQ(NameShown(test.server->port()), "server");
+  std::filesystem::rename(Path("next.pem"), Path("server.pem"));
+  EXPECT_FALSE(certificate_->Refresh(absl::Now()).ok());  // a key of another certificate is not taken
+  EXPECT_EQ(NameShown(test.server->port()), "server");
+  std::filesystem::rename(Path("next.key"), Path("server.key"));
+  EXPECT_TRUE(certificate_->Refresh(absl::Now()).ok());
+  EXPECT_EQ(NameShown(test.server->port()), "next");
+}
+
+TEST_F(HttpTlsTest, R13_HandshakesComeAtABoundedRate) {
   HttpServer::Options options = Options();
-  options.tls_key = Path("client.key");
-  const absl::Status status = TestServer(options).server->Start();
-  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << status;
+  options.handshakes_per_second = 5;
+  TestServer test(options);
+  ASSERT_TRUE(test.server->Start().ok());
+  const absl::Time start = absl::Now();
+  for (int i = 0; i < 8; ++i) {
+    EXPECT_EQ(NameShown(test.server->port()), "server");
+  }
+  EXPECT_GE(absl::Now() - start, absl::Milliseconds(500));
 }
 
 }  // namespace
