@@ -39,7 +39,7 @@ class Core::Impl {
     ReviewSettled(model_);
     ReviewFreeze(model_);
     for (auto& [id, node] : model_.nodes) {
-      ReviewAvailability(model_, node);
+      ResumeAvailability(model_, node);
     }
   }
 
