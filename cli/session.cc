@@ -140,6 +140,7 @@ int Run(const std::vector<std::string>& arguments, Io io) {
   AddStreamVerbs(verbs);
   AddStatsVerbs(verbs);
   AddNodeVerbs(verbs);
+  AddFreezeVerb(verbs);
   AddEdgeVerbs(verbs);
   AddToolVerbs(verbs);
   AddSimulateVerb(verbs);

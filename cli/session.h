@@ -131,9 +131,10 @@ void AddServiceVerbs(Verbs verbs);  // ps, ls, scale, pause, resume
 void AddWhyVerb(Verbs verbs);
 void AddStreamVerbs(Verbs verbs);  // events, logs, exec
 void AddStatsVerbs(Verbs verbs);   // stats, top
-void AddNodeVerbs(Verbs verbs);    // node ls, node inspect
-void AddEdgeVerbs(Verbs verbs);    // edge snippet, edge check
-void AddToolVerbs(Verbs verbs);    // version, completion
+void AddNodeVerbs(Verbs verbs);    // node ls, inspect, cordon, uncordon, drain, maintenance, rm
+void AddFreezeVerb(Verbs verbs);
+void AddEdgeVerbs(Verbs verbs);  // edge snippet, edge check
+void AddToolVerbs(Verbs verbs);  // version, completion
 void AddSimulateVerb(Verbs verbs);
 void AddDevVerb(Verbs verbs);
 
