@@ -142,6 +142,7 @@ int Run(const std::vector<std::string>& arguments, Io io) {
   AddStatsVerbs(verbs);
   AddNodeVerbs(verbs);
   AddAccessVerbs(verbs);
+  AddFreezeVerb(verbs);
   AddEdgeVerbs(verbs);
   AddToolVerbs(verbs);
   AddSimulateVerb(verbs);

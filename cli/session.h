@@ -131,7 +131,8 @@ void AddServiceVerbs(Verbs verbs);  // ps, ls, scale, pause, resume
 void AddWhyVerb(Verbs verbs);
 void AddStreamVerbs(Verbs verbs);  // events, logs, exec
 void AddStatsVerbs(Verbs verbs);   // stats, top
-void AddNodeVerbs(Verbs verbs);    // node ls, node inspect
+void AddNodeVerbs(Verbs verbs);    // node ls, inspect, cordon, uncordon, drain, maintenance, rm
+void AddFreezeVerb(Verbs verbs);
 void AddAccessVerbs(Verbs verbs);  // token create, token ls, token rm, audit
 void AddEdgeVerbs(Verbs verbs);    // edge snippet, edge check
 void AddToolVerbs(Verbs verbs);    // version, completion

@@ -1,4 +1,4 @@
-// node ls, node inspect.
+// node ls, node inspect; what changes a node is node_changes.cc.
 #include <CLI/CLI.hpp>
 #include <memory>
 #include <ostream>
@@ -7,16 +7,37 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "cli/commands/node_changes.h"
 #include "cli/commands/text.h"
 #include "cli/session.h"
 
 namespace drover::cli {
 namespace {
 
+// What an operator has said of it; empty: nothing.
+std::string AvailabilityWord(const v1::Node& node) {
+  switch (node.availability()) {
+    case v1::NODE_CORDONED:
+      return "cordoned";
+    case v1::NODE_DRAINING:
+      return "draining";
+    case v1::NODE_MAINTENANCE:
+      return "maintenance";
+    default:
+      return "";
+  }
+}
+
+std::string At(const google::protobuf::Timestamp& time) {
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S", FromProto(time), absl::LocalTimeZone());
+}
+
 std::string NodeStatus(const v1::Node& node, bool color) {
   const std::string name =
       absl::StrReplaceAll(absl::AsciiStrToLower(v1::Node::Status_Name(node.status())), {{"_", " "}});
-  return Paint(name, node.status() == v1::Node::UP ? Color::kGreen : Color::kRed, color);
+  const std::string word = Paint(name, node.status() == v1::Node::UP ? Color::kGreen : Color::kRed, color);
+  const std::string said = AvailabilityWord(node);
+  return said.empty() ? word : absl::StrCat(word, ", ", Paint(said, Color::kYellow, color));
 }
 
 std::string Free(int64_t reserved, int64_t capacity, std::string (*text)(int64_t)) {
@@ -65,6 +86,9 @@ void PrintNode(const Session& session, const v1::Node& node) {
   line("name", node.name());
   line("id", node.id());
   line("status", NodeStatus(node, session.color()));
+  line("said by", node.availability_note());
+  line("back at", node.has_available_at() ? At(node.available_at()) : "");
+  line("deadline", node.has_drain_deadline() ? At(node.drain_deadline()) : "");
   line("address", node.address());
   line("heard", node.has_last_report_age()
                     ? absl::StrCat(ShortDuration(FromProto(node.last_report_age())), " ago")
@@ -90,9 +114,13 @@ void PrintNode(const Session& session, const v1::Node& node) {
     session.out() << "\n"
                   << ReplicaTable({node.replica_list().begin(), node.replica_list().end()}, session.color());
   }
+  if (!node.moves().empty()) {
+    session.out() << "\n" << MoveTable({node.moves().begin(), node.moves().end()}, session.color());
+  }
 }
 
-// Nodes are known by id; people name them.
+}  // namespace
+
 absl::StatusOr<std::string> FindNode(const Session& session, const std::string& text) {
   v1::ListNodesResponse response;
   if (absl::Status status = session.client().Get("/v1/nodes", &response); !status.ok()) {
@@ -117,11 +145,9 @@ absl::StatusOr<std::string> FindNode(const Session& session, const std::string& 
   return found[0];
 }
 
-}  // namespace
-
 void AddNodeVerbs(Verbs verbs) {
   Session& session = verbs.session();
-  CLI::App* node = verbs.app().add_subcommand("node", "list and inspect nodes");
+  CLI::App* node = verbs.app().add_subcommand("node", "list, inspect, drain and remove nodes");
   node->require_subcommand(1);
   Verbs below = verbs.Below(node);
   auto json = std::make_shared<bool>(false);
@@ -141,6 +167,7 @@ void AddNodeVerbs(Verbs verbs) {
                    });
   verb->add_option("NODE", *name, "name or id")->required()->type_name("");
   AddOutputOption(verb, json.get());
+  AddNodeChangeVerbs(below);
 }
 
 }  // namespace drover::cli

@@ -19,6 +19,7 @@ namespace {
 struct ListFlags {
   std::string stack;
   std::string service;
+  bool all = false;
   bool json = false;
 };
 
@@ -35,8 +36,9 @@ int Ps(const Session& session, const ListFlags& flags) {
     service = name->service;
   }
   return session.Show<v1::ListReplicasResponse>(
-      absl::StrCat("/v1/replicas", Query({{"stack", stack}, {"service", service}})), flags.json,
-      [&](const v1::ListReplicasResponse& response) {
+      absl::StrCat("/v1/replicas",
+                   Query({{"stack", stack}, {"service", service}, {"all", flags.all ? "true" : ""}})),
+      flags.json, [&](const v1::ListReplicasResponse& response) {
         session.out() << ReplicaTable({response.replicas().begin(), response.replicas().end()},
                                       session.color());
       });
@@ -221,6 +223,7 @@ void AddServiceVerbs(Verbs verbs) {
                              [ps, &session] { return Ps(session, *ps); });
   verb->add_option("SERVICE", ps->service, "only this service")->type_name("");
   verb->add_option("-p,--project-name", ps->stack, "only this stack")->type_name("STACK");
+  verb->add_flag("-a,--all", ps->all, "also those that failed and are gone, with their last words");
   AddOutputOption(verb, &ps->json);
 
   auto ls_json = std::make_shared<bool>(false);

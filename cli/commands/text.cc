@@ -46,6 +46,16 @@ std::string ReplicaTable(std::vector<v1::Replica> replicas, bool color) {
   return table.ToText();
 }
 
+std::string MoveTable(const std::vector<v1::NodeMove>& moves, bool color) {
+  Table table({{"REPLICA"}, {"SERVICE"}, {"GOES TO"}}, color);
+  for (const v1::NodeMove& move : moves) {
+    table.AddRow({move.name().empty() ? move.replica_id() : move.name(),
+                  absl::StrCat(move.stack(), "/", move.service()),
+                  move.to_node().empty() ? Paint(move.why(), Color::kYellow, color) : move.to_node()});
+  }
+  return table.ToText();
+}
+
 namespace {
 
 // "p50 20ms, p95 180ms"

@@ -12,6 +12,8 @@ namespace drover::cli {
 std::string StateText(v1::ReplicaState state, bool color);
 // One line a replica, ordered by stack, service and number.
 std::string ReplicaTable(std::vector<v1::Replica> replicas, bool color);
+// One line a replica of a node that empties: where another one starts, or why it stays.
+std::string MoveTable(const std::vector<v1::NodeMove>& moves, bool color);
 // "cpu 72/60 %, queue thumbs unknown".
 std::string SignalsText(const v1::Service& service);
 // "8080→8000".

@@ -12,6 +12,17 @@
 namespace drover::cli {
 namespace {
 
+// ", frozen until 2026-11-23 15:04 (eve: a disk is replaced)"
+std::string FrozenText(const v1::VersionInfo& info) {
+  const std::string until =
+      info.has_frozen_until()
+          ? absl::StrCat(" until ", absl::FormatTime("%Y-%m-%d %H:%M", FromProto(info.frozen_until()),
+                                                     absl::LocalTimeZone()))
+          : "";
+  return absl::StrCat(", frozen", until,
+                      info.frozen_note().empty() ? "" : absl::StrCat(" (", info.frozen_note(), ")"));
+}
+
 int Version(const Session& session, bool client_only, bool json) {
   v1::VersionInfo info;
   const absl::Status status = client_only ? absl::OkStatus() : session.client().Get("/v1/version", &info);
@@ -34,7 +45,8 @@ int Version(const Session& session, bool client_only, bool json) {
   }
   session.out() << "controller  " << info.version() << "  " << session.client().address() << ", cluster "
                 << info.cluster_id() << ", epoch " << info.epoch()
-                << (info.ready() ? "" : absl::StrCat(", not ready: ", info.not_ready_reason())) << "\n";
+                << (info.ready() ? "" : absl::StrCat(", not ready: ", info.not_ready_reason()))
+                << (info.frozen() ? FrozenText(info) : "") << "\n";
   return kOk;
 }
 

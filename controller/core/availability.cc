@@ -215,6 +215,12 @@ void ReviewAvailability(Model& model, Node& node) {
   TellWhenEmpty(model, node);
 }
 
+void ResumeAvailability(Model& model, Node& node) {
+  std::vector<std::string> staying;
+  node.empty_told = !IsEmptying(node.record) || IsEmpty(model, node, &staying);
+  ReviewAvailability(model, node);
+}
+
 std::vector<NodeMove> MovesLeft(const Model& model, const Node& node) {
   std::vector<NodeMove> moves;
   if (!IsEmptying(node.record)) {

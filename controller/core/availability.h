@@ -47,6 +47,9 @@ void SetAvailability(Model& model, Node& node, const Availability& word);
 // empty, and arms the timer of the next look.
 void ReviewAvailability(Model& model, Node& node);
 
+// The same after a restart of the controller: what was told before is not told again.
+void ResumeAvailability(Model& model, Node& node);
+
 // While the node empties: what is still there, and why. By service and number.
 std::vector<NodeMove> MovesLeft(const Model& model, const Node& node);
 

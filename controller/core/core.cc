@@ -40,7 +40,7 @@ class Core::Impl {
     ReviewSettled(model_);
     ReviewFreeze(model_);
     for (auto& [id, node] : model_.nodes) {
-      ReviewAvailability(model_, node);
+      ResumeAvailability(model_, node);
     }
   }
 

@@ -9,7 +9,7 @@ namespace drover::controller {
 namespace {
 
 // Wall time may be set forward: a distant end is looked at now and then.
-constexpr Duration kLongestWait = absl::Hours(1);
+constexpr Duration kLongestFreezeLook = absl::Hours(1);
 
 void ReviewAll(Model& model) {
   for (auto& [key, service] : model.services) {
@@ -48,7 +48,7 @@ void ReviewFreeze(Model& model) {
   }
   if (model.wall < *model.whole.frozen_until) {
     model.WakeAt({TimerKey::Kind::kFreeze, "", ""},
-                 model.now + std::min(*model.whole.frozen_until - model.wall, kLongestWait));
+                 model.now + std::min(*model.whole.frozen_until - model.wall, kLongestFreezeLook));
     return;
   }
   SetFrozen(model, false, std::nullopt, "");

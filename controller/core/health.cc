@@ -12,17 +12,21 @@ namespace {
 
 constexpr char kReason[] = "Unhealthy";
 constexpr Duration kTogether = absl::Seconds(30);  // R2.6
-// Health checks have retries of their own; probes from outside have none, and others may be about to fall
-// too.
+// Health checks have retries of their own; the short while is for others that are about to fall too. A probe
+// from outside has none, and is what a host under too much load fails first.
 constexpr Duration kPatience = absl::Seconds(5);
+constexpr Duration kPatienceWithProbes = absl::Seconds(30);
 constexpr Duration kHealthFor = absl::Minutes(10);  // R3.6: after it the back-off begins anew
 constexpr Duration kFirstWait = absl::Seconds(1);
 constexpr Duration kLongestWait = absl::Minutes(5);
 constexpr uint32_t kMostDoublings = 9;
 
+Instant RipeAt(const Replica& replica) {
+  return replica.since + (replica.detail.health == "unhealthy" ? kPatience : kPatienceWithProbes);
+}
+
 bool IsRipe(const Model& model, const Replica& replica) {
-  return Unhealthy(replica) && model.now - replica.since >= kPatience &&
-         model.nodes.at(replica.record.node).up();
+  return Unhealthy(replica) && model.now >= RipeAt(replica) && model.nodes.at(replica.record.node).up();
 }
 
 // When it fell; absent: it did not, or is past.
@@ -129,8 +133,8 @@ void ReviewHealth(Model& model, Service& service) {
     const Replica& replica = model.replicas.at(id);
     if (IsRipe(model, replica)) {
       ripe.push_back(id);
-    } else if (Unhealthy(replica) && model.now - replica.since < kPatience) {
-      model.WakeService(service.key, replica.since + kPatience);
+    } else if (Unhealthy(replica) && model.now < RipeAt(replica)) {
+      model.WakeService(service.key, RipeAt(replica));
     }
     any = any || Unhealthy(replica);
   }

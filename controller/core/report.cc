@@ -86,6 +86,18 @@ void NoteFailure(Model& model, Service& service, Node& node, const Replica& repl
                     /*warning=*/true);
 }
 
+// Its agent starts it again in place (R3.6).
+void TellCrash(Model& model, const Replica& replica, ReplicaState before) {
+  const bool ran = before == ReplicaState::kRunning || before == ReplicaState::kReady;
+  if (ran && EndedBadly(replica) && !replica.detail.reason.empty()) {
+    model.TellReplica(
+        replica, "ReplicaCrashed",
+        absl::StrCat(Model::ContainerName(replica), " ended and is started again: ", replica.detail.reason,
+                     replica.detail.message.empty() ? "" : ": ", replica.detail.message),
+        /*warning=*/true);
+  }
+}
+
 void FoldState(Model& model, Node& node, Service& service, Replica& replica, ReplicaState word) {
   const std::optional<ReplicaState> meaning = Meaning(word);
   if (!meaning || replica.state == ReplicaState::kStopping || replica.record.superseded) {
@@ -124,6 +136,8 @@ void FoldState(Model& model, Node& node, Service& service, Replica& replica, Rep
           replica, "ReplicaReady",
           absl::StrCat(Model::ContainerName(replica), " is ready on ", model.NodeName(node.record.id)));
     }
+  } else if (*meaning == ReplicaState::kStarting) {
+    TellCrash(model, replica, before);
   } else if (*meaning == ReplicaState::kFailed) {
     NoteFailure(model, service, node, replica);
   } else if (*meaning == ReplicaState::kCompleted) {

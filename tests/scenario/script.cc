@@ -350,6 +350,8 @@ std::string Script::OfReplica(const Words& words) {
       const auto [key, value] = Option(words[i]);
       if (key == "exit") {
         replica.detail.exit_code = static_cast<int32_t>(Number(value));
+      } else if (key == "health") {
+        replica.detail.health = value;
       } else if (key == "reason") {
         replica.detail.reason = value;
       } else {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "controller/runtime/http/api.h"
+#include "google/protobuf/duration.pb.h"
 
 namespace drover::controller {
 
@@ -21,6 +22,12 @@ ApiResponse GetService(const Api& api, const ApiRequest& request);
 // The 404 of a service that is not in `view`.
 ApiResponse ServiceNotFound(const ServiceKey& key, const View& view);
 ServiceKey KeyOf(const ApiRequest& request);
+// The node of the path, by id or name; null: `error` says why.
+std::shared_ptr<const NodeView> NodeOf(const ApiRequest& request, const View& view, ApiResponse* error);
+// Posts the change and waits until it is durable; not OK: its own status, or why nobody answered.
+absl::StatusOr<Reply> CallForReply(const Api& api, Event event);
+// A duration that a person asked for: positive, else InvalidArgument that names `field`.
+absl::StatusOr<Duration> Positive(const google::protobuf::Duration& duration, absl::string_view field);
 ApiResponse GetWhy(const Api& api, const ApiRequest& request);
 ApiResponse ListReplicas(const Api& api, const ApiRequest& request);
 ApiResponse ListNodes(const Api& api, const ApiRequest& request);
@@ -64,6 +71,15 @@ ApiResponse GetAudit(const Api& api, const ApiRequest& request);
 // For whoever removes a node: its certificates are worth nothing any more and its stream is cut. OK also when
 // nodes have no certificates of ours.
 absl::Status RevokeNode(const Api& api, const NodeId& node);
+
+// handlers_nodes.cc: operators' words on nodes and on the cluster.
+ApiResponse PostCordon(const Api& api, const ApiRequest& request);
+ApiResponse PostUncordon(const Api& api, const ApiRequest& request);
+ApiResponse PostDrain(const Api& api, const ApiRequest& request);
+ApiResponse PostMaintenance(const Api& api, const ApiRequest& request);
+ApiResponse DeleteNodeRequest(const Api& api, const ApiRequest& request);
+ApiResponse PostFreeze(const Api& api, const ApiRequest& request);
+ApiResponse DeleteFreeze(const Api& api, const ApiRequest& request);
 
 // handlers_streams.cc
 ApiResponse GetEvents(const Api& api, const ApiRequest& request);

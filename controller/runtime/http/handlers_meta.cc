@@ -1,6 +1,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "controller/runtime/convert.h"
 #include "controller/runtime/http/handlers.h"
 #include "controller/runtime/http/metrics.h"
 #include "controller/runtime/http/openapi.h"
@@ -31,6 +32,11 @@ ApiResponse GetVersion(const Api& api, const ApiRequest&) {
   info.set_epoch(view->epoch.value());
   info.set_ready(view->ready);
   info.set_not_ready_reason(view->not_ready_reason);
+  info.set_frozen(view->whole.frozen);
+  info.set_frozen_note(view->whole.frozen_note);
+  if (view->whole.frozen_until) {
+    *info.mutable_frozen_until() = ToProto(*view->whole.frozen_until);
+  }
   return JsonResponse(info);
 }
 

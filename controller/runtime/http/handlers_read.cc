@@ -50,6 +50,18 @@ void AddStuck(const ServiceView& service, const View& view, v1::WhyResponse& why
   }
 }
 
+// What failed and is not there any more (R3.6).
+void AddGone(const ServiceView& service, const View& view, v1::ListReplicasResponse& list) {
+  for (const FailureRecord& failure : service.record.failures) {
+    const bool there =
+        std::any_of(service.replicas.begin(), service.replicas.end(),
+                    [&](const ReplicaView& replica) { return replica.record.id == failure.replica; });
+    if (!there) {
+      *list.add_replicas() = FailureToApi(failure, service.key, view);
+    }
+  }
+}
+
 }  // namespace
 
 ServiceKey KeyOf(const ApiRequest& request) {
@@ -155,6 +167,10 @@ ApiResponse ListReplicas(const Api& api, const ApiRequest& request) {
   const auto view = api.loop->view();
   const std::string stack = QueryText(request, "stack");
   const std::string name = QueryText(request, "service");
+  const absl::StatusOr<bool> all = QueryFlag(request, "all");
+  if (!all.ok()) {
+    return ErrorResponse(all.status());
+  }
   v1::ListReplicasResponse list;
   for (const auto& [key, service] : view->services) {
     if ((!stack.empty() && key.stack != stack) || (!name.empty() && key.service != name)) {
@@ -162,6 +178,9 @@ ApiResponse ListReplicas(const Api& api, const ApiRequest& request) {
     }
     for (const ReplicaView& replica : service->replicas) {
       *list.add_replicas() = ReplicaToApi(replica, *service, *view);
+    }
+    if (*all) {
+      AddGone(*service, *view, list);
     }
   }
   return JsonResponse(list);
@@ -176,28 +195,44 @@ ApiResponse ListNodes(const Api& api, const ApiRequest&) {
   return JsonResponse(list);
 }
 
-ApiResponse GetNode(const Api& api, const ApiRequest& request) {
-  const auto view = api.loop->view();
+std::shared_ptr<const NodeView> NodeOf(const ApiRequest& request, const View& view, ApiResponse* error) {
   const std::string& name = request.params.at("node");
-  std::vector<const NodeView*> found;
+  std::vector<std::shared_ptr<const NodeView>> found;
   std::vector<std::string> known;
-  for (const auto& [id, node] : view->nodes) {
+  for (const auto& [id, node] : view.nodes) {
     known.push_back(node->record.name);
-    if (id.value() == name || node->record.name == name) {
-      found.push_back(node.get());
+    if (id.value() == name) {
+      return node;
+    }
+    if (node->record.name == name) {
+      found.push_back(node);
     }
   }
-  if (found.empty()) {
-    return NotFound("node", name, std::move(known));
+  if (found.size() == 1) {
+    return found[0];
   }
-  if (found.size() > 1) {
-    return ErrorResponse(409, "Ambiguous",
-                         absl::StrCat(found.size(), " nodes are named \"", name, "\"; name it by its id"));
+  *error =
+      found.empty()
+          ? NotFound("node", name, std::move(known))
+          : ErrorResponse(409, "Ambiguous",
+                          absl::StrCat(found.size(), " nodes are named \"", name, "\"; name it by its id"));
+  return nullptr;
+}
+
+ApiResponse GetNode(const Api& api, const ApiRequest& request) {
+  const auto view = api.loop->view();
+  ApiResponse error;
+  const std::shared_ptr<const NodeView> found = NodeOf(request, *view, &error);
+  if (found == nullptr) {
+    return error;
   }
-  v1::Node node = NodeToApi(*found[0], *view);
+  v1::Node node = NodeToApi(*found, *view);
+  for (const NodeMove& move : found->moves) {
+    *node.add_moves() = MoveToApi(move, *view);
+  }
   for (const auto& [key, service] : view->services) {
     for (const ReplicaView& replica : service->replicas) {
-      if (replica.record.node == found[0]->record.id) {
+      if (replica.record.node == found->record.id) {
         *node.add_replica_list() = ReplicaToApi(replica, *service, *view);
       }
     }

@@ -13,12 +13,9 @@ namespace {
 
 // Posts the change and answers when it is durable.
 ApiResponse Change(const Api& api, Event event) {
-  const absl::StatusOr<Reply> reply = api.loop->Call(std::move(event), api.call_timeout);
+  const absl::StatusOr<Reply> reply = CallForReply(api, std::move(event));
   if (!reply.ok()) {
     return ErrorResponse(reply.status());
-  }
-  if (!reply->status.ok()) {
-    return ErrorResponse(reply->status);
   }
   v1::ChangeResponse response;
   response.set_message(reply->message);
@@ -43,15 +40,22 @@ ApiResponse Noted(ApiResponse response, std::string before, std::string after) {
   return response;
 }
 
-// A duration that a person asked for: positive.
+}  // namespace
+
+absl::StatusOr<Reply> CallForReply(const Api& api, Event event) {
+  absl::StatusOr<Reply> reply = api.loop->Call(std::move(event), api.call_timeout);
+  if (reply.ok() && !reply->status.ok()) {
+    return reply->status;
+  }
+  return reply;
+}
+
 absl::StatusOr<Duration> Positive(const google::protobuf::Duration& duration, absl::string_view field) {
   if (!IsUsableDuration(duration) || ToCore(duration) <= absl::ZeroDuration()) {
     return absl::InvalidArgumentError(absl::StrCat(field, ": must be more than 0, for example \"3600s\""));
   }
   return ToCore(duration);
 }
-
-}  // namespace
 
 ApiResponse DeleteStackRequest(const Api& api, const ApiRequest& request) {
   const absl::StatusOr<bool> volumes = QueryFlag(request, "volumes");

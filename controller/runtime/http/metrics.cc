@@ -237,6 +237,20 @@ void AddEdges(const View& view, std::vector<MetricFamily>& out) {
   }
 }
 
+const char* NameOf(NodeAvailability availability) {
+  switch (availability) {
+    case NodeAvailability::kActive:
+      return "active";
+    case NodeAvailability::kCordoned:
+      return "cordoned";
+    case NodeAvailability::kDraining:
+      return "draining";
+    case NodeAvailability::kMaintenance:
+      return "maintenance";
+  }
+  return "";
+}
+
 void AddNodes(const View& view, std::vector<MetricFamily>& out) {
   std::map<NodeStatus, int64_t> counts;
   int64_t orphans = 0;
@@ -253,6 +267,11 @@ void AddNodes(const View& view, std::vector<MetricFamily>& out) {
     nodes.Add({{"status", name}}, static_cast<double>(counts[status]));
   }
   out.push_back(nodes.Take());
+  Family availability("drover_node_availability", "1 for what an operator has said of the node.");
+  for (const auto& [id, node] : view.nodes) {
+    availability.Add({{"node", node->record.name}, {"availability", NameOf(node->record.availability)}}, 1);
+  }
+  out.push_back(availability.Take());
   out.push_back(
       Single("drover_orphans", "Containers of Drover's that no record names.", static_cast<double>(orphans)));
 }
@@ -352,6 +371,9 @@ std::string MetricsText(const MetricsInput& input) {
       Single("drover_controller_ready", "1 while the controller decides.", input.view->ready ? 1 : 0));
   families.push_back(Single("drover_controller_epoch", "Epoch of this controller.",
                             static_cast<double>(input.view->epoch.value())));
+  families.push_back(Single("drover_frozen",
+                            "1 while nothing is scaled, replaced or rolled out, by an operator.",
+                            input.view->whole.frozen ? 1 : 0));
   AddServices(*input.view, families);
   AddRequests(*input.view, families);
   AddSignals(*input.view, families);

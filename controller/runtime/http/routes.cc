@@ -66,7 +66,7 @@ std::vector<Route> ReadRoutes() {
        .summary = "All replicas",
        .handler = ListReplicas,
        .response = Of<v1::ListReplicasResponse>(),
-       .query = {stack, service}},
+       .query = {stack, service, {"all", "boolean", "also those that failed and are gone, for a day"}}},
       {.method = "GET",
        .pattern = "/v1/nodes",
        .summary = "All nodes",
@@ -151,6 +151,51 @@ std::vector<Route> WriteRoutes() {
        .request = Of<v1::PushMetricRequest>(),
        .response = Of<v1::ChangeResponse>(),
        .query = {}},
+  };
+}
+
+Route NodeChange(const char* pattern, const char* summary, ApiHandler handler) {
+  return {.method = "POST",
+          .pattern = pattern,
+          .summary = summary,
+          .handler = handler,
+          .request = Of<v1::NodeChangeRequest>(),
+          .response = Of<v1::NodeChangeResponse>(),
+          .query = {}};
+}
+
+std::vector<Route> OperatorRoutes() {
+  const QueryParameter message = {"message", "string", "why, for the audit"};
+  return {
+      NodeChange("/v1/nodes/{node}/cordon", "The node takes no more replicas", PostCordon),
+      NodeChange("/v1/nodes/{node}/uncordon", "The node takes replicas again; ends a drain and maintenance",
+                 PostUncordon),
+      NodeChange(
+          "/v1/nodes/{node}/drain",
+          "What can move leaves the node, or with dryRun is told where it would go; what keeps data stays",
+          PostDrain),
+      NodeChange("/v1/nodes/{node}/maintenance",
+                 "As drain; nothing that stays is replaced meanwhile, and it ends by itself",
+                 PostMaintenance),
+      {.method = "DELETE",
+       .pattern = "/v1/nodes/{node}",
+       .summary = "Removes a node for good; of a lost one the replicas are replaced at once",
+       .handler = DeleteNodeRequest,
+       .response = Of<v1::NodeChangeResponse>(),
+       .query = {{"force", "boolean", "also while it is up and holds replicas, or data"}, message}},
+      {.method = "POST",
+       .pattern = "/v1/freeze",
+       .summary = "Nothing is scaled, replaced or rolled out until it is over",
+       .handler = PostFreeze,
+       .request = Of<v1::FreezeRequest>(),
+       .response = Of<v1::ChangeResponse>(),
+       .query = {}},
+      {.method = "DELETE",
+       .pattern = "/v1/freeze",
+       .summary = "Ends a freeze",
+       .handler = DeleteFreeze,
+       .response = Of<v1::ChangeResponse>(),
+       .query = {message}},
   };
 }
 
@@ -309,7 +354,7 @@ std::vector<Route> AccessRoutes() {
 std::vector<Route> AllRoutes() {
   std::vector<Route> all;
   for (const auto& part : {MetaRoutes(), ReadRoutes(), EdgeRoutes(), DiscoveryRoutes(), WriteRoutes(),
-                           StreamRoutes(), AccessRoutes()}) {
+                           OperatorRoutes(), StreamRoutes(), AccessRoutes()}) {
     all.insert(all.end(), part.begin(), part.end());
   }
   return all;

@@ -150,6 +150,17 @@ v1::HostSample HostToApi(const HostSample& host) {
   return out;
 }
 
+void AddAvailability(const NodeRecord& record, v1::Node& out) {
+  out.set_availability(ToProto(record.availability));
+  out.set_availability_note(record.availability_note);
+  if (record.drain_deadline) {
+    *out.mutable_drain_deadline() = ToProto(*record.drain_deadline);
+  }
+  if (record.available_at) {
+    *out.mutable_available_at() = ToProto(*record.available_at);
+  }
+}
+
 }  // namespace
 
 v1::Service ServiceToApi(const ServiceView& service, const View& view) {
@@ -251,6 +262,23 @@ v1::Replica ReplicaToApi(const ReplicaView& replica, const ServiceView& service,
   return out;
 }
 
+v1::Replica FailureToApi(const FailureRecord& failure, const ServiceKey& service, const View& view) {
+  v1::Replica out;
+  out.set_id(ToString(failure.replica));
+  out.set_name(failure.name);
+  out.set_stack(service.stack);
+  out.set_service(service.service);
+  out.set_node_id(failure.node.value());
+  out.set_node_name(NodeName(failure.node, view));
+  out.set_state(ToProto(ReplicaState::kGone));
+  *out.mutable_state_age() = ToProto(std::max(view.wall - failure.at, absl::ZeroDuration()));
+  out.set_reason(failure.reason);
+  out.set_message(failure.message);
+  out.set_has_exited(failure.exit_code.has_value());
+  out.set_exit_code(failure.exit_code.value_or(0));
+  return out;
+}
+
 v1::Stack StackToApi(const StackView& stack, const View& view) {
   v1::Stack out;
   out.set_name(stack.name);
@@ -298,6 +326,24 @@ v1::Node NodeToApi(const NodeView& node, const View& view) {
   for (const StuckCall& stuck : node.stuck) {
     *out.add_stuck() = StuckToApi(stuck);
   }
+  AddAvailability(record, out);
+  return out;
+}
+
+v1::NodeMove MoveToApi(const NodeMove& move, const View& view) {
+  v1::NodeMove out;
+  out.set_replica_id(ToString(move.replica));
+  for (const auto& [key, service] : view.services) {
+    for (const ReplicaView& replica : service->replicas) {
+      if (replica.record.id == move.replica) {
+        out.set_name(replica.name);
+        out.set_stack(key.stack);
+        out.set_service(key.service);
+      }
+    }
+  }
+  out.set_to_node(NodeName(move.to, view));
+  out.set_why(move.why);
   return out;
 }
 

@@ -333,6 +333,74 @@ TEST_F(CommandsTest, R10_1_ScaleSendsHoldAndForever) {
   EXPECT_THAT(Drover({"scale", "shop/web=5", "--hold", "2"}).err, HasSubstr("--hold: \"2\" is no duration"));
 }
 
+TEST_F(CommandsTest, NodesAreDrainedByName) {
+  fake_.Answer("GET /v1/nodes", SampleNodes());
+  fake_.Answer("POST /v1/nodes/n1/drain", SampleMoves());
+  const Outcome outcome = Drover({"node", "drain", "host1", "--deadline", "10m", "--message", "new disks"});
+  EXPECT_EQ(outcome.code, kOk) << outcome.err;
+  ExpectGolden("node_drain", outcome.out);
+  v1::NodeChangeRequest request;
+  ASSERT_TRUE(FromJson(fake_.Find("POST").body, &request).ok());
+  EXPECT_EQ(request.deadline().seconds(), 600);
+  EXPECT_FALSE(request.has_duration());
+  EXPECT_FALSE(request.dry_run());
+  EXPECT_EQ(request.message(), "new disks");
+  EXPECT_THAT(Drover({"node", "drain", "host9"}).err, HasSubstr("no node is named \"host9\""));
+  EXPECT_THAT(Drover({"node", "drain", "host1", "--deadline", "2"}).err, HasSubstr("--deadline: \"2\""));
+}
+
+TEST_F(CommandsTest, ACheckedDrainTellsWhetherItFitsByItsExitCode) {
+  fake_.Answer("GET /v1/nodes", SampleNodes());
+  v1::NodeChangeResponse response = SampleMoves();
+  fake_.Answer("POST /v1/nodes/n1/drain", response);
+  response.set_fits(false);
+  fake_.Answer("POST /v1/nodes/n1/drain", response);
+  EXPECT_EQ(Drover({"node", "drain", "n1", "--check"}).code, kOk);
+  v1::NodeChangeRequest request;
+  ASSERT_TRUE(FromJson(fake_.Find("POST").body, &request).ok());
+  EXPECT_TRUE(request.dry_run());
+  EXPECT_EQ(Drover({"node", "drain", "n1", "--check"}).code, kError);
+}
+
+TEST_F(CommandsTest, NodesCordonedMaintainedRemoved) {
+  fake_.Answer("GET /v1/nodes", SampleNodes());
+  v1::NodeChangeResponse done;
+  done.set_message("done");
+  for (const char* verb : {"cordon", "uncordon", "maintenance"}) {
+    fake_.Answer(absl::StrCat("POST /v1/nodes/n1/", verb), done);
+  }
+  fake_.Answer("DELETE /v1/nodes/n1", done);
+  EXPECT_EQ(Drover({"node", "cordon", "host1"}).out, "done\n");
+  EXPECT_EQ(Drover({"node", "uncordon", "host1"}).out, "done\n");
+  EXPECT_EQ(Drover({"node", "maintenance", "host1", "--for", "30m"}).out, "done\n");
+  v1::NodeChangeRequest request;
+  ASSERT_TRUE(FromJson(fake_.Find("POST /v1/nodes/n1/maintenance").body, &request).ok());
+  EXPECT_EQ(request.duration().seconds(), 1800);
+  EXPECT_EQ(Drover({"node", "rm", "host1", "--force", "--message", "dead"}).out, "done\n");
+  EXPECT_EQ(fake_.Find("DELETE").call, "DELETE /v1/nodes/n1?force=true&message=dead");
+}
+
+TEST_F(CommandsTest, R10_1_Freeze) {
+  v1::ChangeResponse done;
+  done.set_message("nothing is scaled, replaced or rolled out for 1h");
+  fake_.Answer("POST /v1/freeze", done);
+  fake_.Answer("DELETE /v1/freeze", done);
+  EXPECT_THAT(Drover({"freeze", "--for", "1h", "-m", "sale"}).out, HasSubstr("for 1h\n"));
+  v1::FreezeRequest request;
+  ASSERT_TRUE(FromJson(fake_.Find("POST").body, &request).ok());
+  EXPECT_EQ(request.duration().seconds(), 3600);
+  EXPECT_EQ(request.message(), "sale");
+  EXPECT_EQ(Drover({"freeze", "--off"}).code, kOk);
+  EXPECT_EQ(fake_.Find("DELETE").call, "DELETE /v1/freeze");
+  EXPECT_EQ(Drover({"freeze", "--off", "--for", "1h"}).code, kError);
+}
+
+TEST_F(CommandsTest, R3_6_PsShowsWhatIsGoneWhenAskedFor) {
+  fake_.Answer("GET /v1/replicas", SampleReplicas());
+  Drover({"ps", "-a", "shop/web"});
+  EXPECT_EQ(fake_.requests().back().call, "GET /v1/replicas?stack=shop&service=web&all=true");
+}
+
 TEST_F(CommandsTest, R10_1_PauseAndResume) {
   fake_.Answer("POST /v1/services/shop/web/pause", v1::ChangeResponse());
   fake_.Answer("POST /v1/services/shop/web/resume", v1::ChangeResponse());
@@ -446,11 +514,15 @@ TEST_F(CommandsTest, UsageErrorsAreNotTakenForPlanChanges) {
 }
 
 TEST_F(CommandsTest, EveryVerbHasHelpWithAnExample) {
-  for (const char* verb : {"up", "plan", "down", "config", "ps", "ls", "scale", "pause", "resume", "push",
-                           "why", "events", "logs", "exec", "stats", "top", "version", "completion", "dev"}) {
+  for (const char* verb :
+       {"up",  "plan",   "down", "config", "ps",    "ls",  "scale",   "pause",      "resume", "push",
+        "why", "events", "logs", "exec",   "stats", "top", "version", "completion", "dev",    "freeze"}) {
     const Outcome outcome = Drover({verb, "--help"});
     EXPECT_EQ(outcome.code, kOk);
     EXPECT_THAT(outcome.out, HasSubstr("Example:\n  ")) << verb;
+  }
+  for (const char* verb : {"ls", "inspect", "cordon", "uncordon", "drain", "maintenance", "rm"}) {
+    EXPECT_THAT(Drover({"node", verb, "--help"}).out, HasSubstr("Example:\n  ")) << verb;
   }
   EXPECT_THAT(Drover({"--help"}).out, HasSubstr("DROVER_ADDR"));
 }

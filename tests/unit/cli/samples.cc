@@ -200,6 +200,15 @@ v1::ListEventsResponse SampleEvents() {
   )pb");
 }
 
+v1::NodeChangeResponse SampleMoves() {
+  return Parse<v1::NodeChangeResponse>(R"pb(
+    message: "host1 is draining: 1 replica moves, 1 replica stays"
+    moves { replica_id: "a1" name: "shop-web-1" stack: "shop" service: "web" to_node: "host2" }
+    moves { replica_id: "a3" name: "shop-db-1" stack: "shop" service: "db" why: "keeps its data there (pg)" }
+    fits: true
+  )pb");
+}
+
 v1::ListNodesResponse SampleNodes() {
   v1::ListNodesResponse nodes = Parse<v1::ListNodesResponse>(R"pb(
     nodes {
@@ -219,16 +228,26 @@ v1::ListNodesResponse SampleNodes() {
       agent_version: "0.1.0"
       engine { version: "20.10.24" api_version: "1.41" cgroup_version: 2 os: "Debian 12" }
       stuck { call: "docker start shop-web-2" since_ms: 12000 }
+      availability: NODE_DRAINING
+      availability_note: "eve: new disks"
+      drain_deadline { seconds: 1700000000 }
     }
-    nodes { id: "n2" name: "host2" status: NEVER_SEEN address: "10.0.0.2" }
+    nodes { id: "n2" name: "host2" status: NEVER_SEEN address: "10.0.0.2" availability: NODE_ACTIVE }
   )pb");
+  *nodes.mutable_nodes(0)->mutable_moves() = SampleMoves().moves();
   *nodes.mutable_nodes(0)->add_replica_list() = SampleReplicas().replicas(1);
   return nodes;
 }
 
 v1::VersionInfo SampleVersion() {
   return Parse<v1::VersionInfo>(
-      R"pb(version: "0.1.0" cluster_id: "c1" epoch: 3 not_ready_reason: "the store is full")pb");
+      R"pb(version: "0.1.0"
+           cluster_id: "c1"
+           epoch: 3
+           not_ready_reason: "the store is full"
+           frozen: true
+           frozen_note: "eve: the sale"
+           frozen_until { seconds: 1700000000 })pb");
 }
 
 v1::ApplyStackResponse SampleApply() {

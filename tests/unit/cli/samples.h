@@ -10,6 +10,7 @@ v1::ListStacksResponse SampleStacks();
 v1::ListReplicasResponse SampleReplicas();
 v1::WhyResponse SampleWhy();
 v1::ListEventsResponse SampleEvents();
+v1::NodeChangeResponse SampleMoves();
 v1::ListNodesResponse SampleNodes();
 v1::VersionInfo SampleVersion();
 v1::ApplyStackResponse SampleApply();

@@ -22,7 +22,10 @@ class HealthTest : public ::testing::Test {
 
   Replica& At(size_t i) { return model_.replicas.at(ids_.at(i)); }
 
-  void Fall(size_t i) { model_.SetState(At(i), ReplicaState::kRunning); }
+  void Fall(size_t i) {
+    At(i).detail.health = "unhealthy";
+    model_.SetState(At(i), ReplicaState::kRunning);
+  }
 
   void Pass(Duration duration) {
     Later(duration);
@@ -52,6 +55,15 @@ TEST_F(HealthTest, R2_6_MoreThanHalfTogether) {
   EXPECT_FALSE(SharedCause(model_, *service_)) << "a half is not more than half";
   Fall(2);
   EXPECT_TRUE(SharedCause(model_, *service_));
+}
+
+TEST_F(HealthTest, R2_6_AProbeFromOutsideIsGivenMoreTimeThanAHealthCheck) {
+  Make(3);
+  model_.SetState(At(0), ReplicaState::kRunning);
+  Pass(absl::Seconds(29));
+  EXPECT_EQ(At(0).state, ReplicaState::kRunning);
+  Pass(absl::Seconds(1));
+  EXPECT_EQ(At(0).state, ReplicaState::kStopping);
 }
 
 TEST_F(HealthTest, R2_6_OneByOneOverAnHourIsNotTogether) {

@@ -296,6 +296,113 @@ TEST_F(HttpApiTest, PauseAndResume) {
   Send("POST", "/v1/services/shop/web/pause", R"({"duration": "-5s"})", 400);
 }
 
+TEST_F(HttpApiTest, NodesAreDrainedByNameOrId) {
+  test_.loop->answer = [](const Event&) {
+    Reply reply;
+    reply.message = "host-n1 is draining: 1 replica moves";
+    reply.moves = {{.replica = ReplicaId(0xa1), .to = NodeId("n2")},
+                   {.replica = ReplicaId(0xa3), .why = "keeps its data there (pg)", .stays = true}};
+    return reply;
+  };
+  const json body =
+      Send("POST", "/v1/nodes/host-n1/drain", R"({"deadline": "600s", "dryRun": true, "message": "disks"})");
+  const auto drain = OnlyCall<ChangeNode>();
+  EXPECT_EQ(drain.kind, ChangeNode::Kind::kDrain);
+  EXPECT_EQ(drain.node, NodeId("n1"));
+  EXPECT_EQ(drain.deadline, absl::Minutes(10));
+  EXPECT_TRUE(drain.dry_run);
+  EXPECT_EQ(drain.message, "disks");
+  EXPECT_EQ(drain.who, "127.0.0.1");
+  EXPECT_EQ(body["fits"], true) << "what stays need not fit elsewhere";
+  ASSERT_EQ(body["moves"].size(), 2U);
+  EXPECT_EQ(body["moves"][0]["service"], "web");
+  EXPECT_EQ(body["moves"][0]["toNode"], "host-n2");
+  EXPECT_EQ(body["moves"][1]["why"], "keeps its data there (pg)");
+
+  test_.loop->calls.clear();
+  Send("POST", "/v1/nodes/n1/maintenance", R"({"duration": "1800s"})");
+  EXPECT_EQ(OnlyCall<ChangeNode>().duration, absl::Minutes(30));
+  test_.loop->calls.clear();
+  Send("POST", "/v1/nodes/n1/cordon", "");
+  EXPECT_EQ(OnlyCall<ChangeNode>().kind, ChangeNode::Kind::kCordon);
+  Send("POST", "/v1/nodes/none/drain", "", 404);
+  Send("POST", "/v1/nodes/n1/cordon", R"({"deadline": "600s"})", 400);
+  Send("POST", "/v1/nodes/n1/drain", R"({"deadline": "0s"})", 400);
+}
+
+TEST_F(HttpApiTest, NodesAreRemoved) {
+  test_.loop->answer = [](const Event&) {
+    Reply reply;
+    reply.status = absl::FailedPreconditionError("host-n1 holds 1 replica; drain it first");
+    return reply;
+  };
+  Body(client_->Delete("/v1/nodes/n1"), "rm", 409);
+  EXPECT_FALSE(OnlyCall<ChangeNode>().force);
+  test_.loop->calls.clear();
+  test_.loop->answer = [](const Event&) { return Reply(); };
+  Body(client_->Delete("/v1/nodes/n1?force=true&message=dead"), "rm", 200);
+  const auto remove = OnlyCall<ChangeNode>();
+  EXPECT_EQ(remove.kind, ChangeNode::Kind::kRemove);
+  EXPECT_TRUE(remove.force);
+  EXPECT_EQ(remove.message, "dead");
+}
+
+TEST_F(HttpApiTest, R10_1_TheClusterIsFrozenAndNotAnyMore) {
+  Send("POST", "/v1/freeze", R"({"duration": "3600s", "message": "sale"})");
+  const auto freeze = OnlyCall<FreezeCluster>();
+  EXPECT_TRUE(freeze.freeze);
+  EXPECT_EQ(freeze.duration, absl::Hours(1));
+  EXPECT_EQ(freeze.message, "sale");
+  test_.loop->calls.clear();
+  Body(client_->Delete("/v1/freeze"), "freeze", 200);
+  EXPECT_FALSE(OnlyCall<FreezeCluster>().freeze);
+  Send("POST", "/v1/freeze", R"({"duration": "-1s"})", 400);
+}
+
+TEST_F(HttpApiTest, R3_6_WhatFailedAndIsGoneIsShownWhenAskedFor) {
+  View view = ShopView();
+  auto web = std::make_shared<ServiceView>(*view.services.at({"shop", "web"}));
+  web->record.failures = {{.replica = ReplicaId(0xf1),
+                           .name = "shop-web-7",
+                           .node = NodeId("n1"),
+                           .at = view.wall,
+                           .reason = "OutOfMemory",
+                           .message = "last lines",
+                           .exit_code = 137},
+                          {.replica = ReplicaId(0xa1), .name = "shop-web-1", .reason = "ExitedWithError"}};
+  view.services[web->key] = web;
+  test_.loop->Publish(std::move(view));
+  EXPECT_EQ(Get("/v1/replicas?stack=shop&service=web")["replicas"].size(), 2U);
+  const json all = Get("/v1/replicas?stack=shop&service=web&all=true")["replicas"];
+  ASSERT_EQ(all.size(), 3U) << "one of them is still there";
+  EXPECT_EQ(all[2]["name"], "shop-web-7");
+  EXPECT_EQ(all[2]["state"], "GONE");
+  EXPECT_EQ(all[2]["reason"], "OutOfMemory");
+  EXPECT_EQ(all[2]["exitCode"], 137);
+  EXPECT_EQ(all[2]["nodeName"], "host-n1");
+}
+
+TEST_F(HttpApiTest, WhatWasSaidOfANodeIsShown) {
+  View view = ShopView();
+  auto node = std::make_shared<NodeView>(*view.nodes.at(NodeId("n1")));
+  node->record.availability = NodeAvailability::kMaintenance;
+  node->record.available_at = absl::FromUnixSeconds(1700000000);
+  node->record.availability_note = "eve: disks";
+  node->moves = {{.replica = ReplicaId(0xa1), .why = "waits until another one is ready elsewhere"}};
+  view.nodes[NodeId("n1")] = node;
+  view.whole.frozen = true;
+  view.whole.frozen_note = "eve";
+  test_.loop->Publish(std::move(view));
+  const json shown = Get("/v1/nodes/n1");
+  EXPECT_EQ(shown["availability"], "NODE_MAINTENANCE");
+  EXPECT_EQ(shown["availabilityNote"], "eve: disks");
+  EXPECT_EQ(shown["availableAt"], "2023-11-14T22:13:20Z");
+  ASSERT_EQ(shown["moves"].size(), 1U);
+  EXPECT_EQ(Get("/v1/nodes/n2")["availability"], "NODE_ACTIVE");
+  EXPECT_EQ(Get("/v1/version")["frozen"], true);
+  EXPECT_EQ(Get("/v1/version")["frozenNote"], "eve");
+}
+
 TEST_F(HttpApiTest, PushMetric) {
   Send("POST", "/v1/metrics/shop/emails", R"({"value": 0, "unit": "mails"})");
   const auto push = OnlyCall<PushMetric>();

@@ -65,6 +65,8 @@ TEST(MetricsTest, ServicesSignalsNodesAndLoop) {
   EXPECT_EQ(values.at("drover_store_commit_failures_total"), 1);
   EXPECT_EQ(values.at("drover_loop_queue_length"), 3);
   EXPECT_EQ(values.at("drover_controller_ready"), 1);
+  EXPECT_EQ(values.at("drover_frozen"), 0);
+  EXPECT_EQ(values.at(R"(drover_node_availability{node="host-n1",availability="active"})"), 1);
 }
 
 TEST(MetricsTest, RequestsHaveQuantilesWhereEnoughAreKnown) {
