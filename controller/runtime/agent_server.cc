@@ -204,7 +204,6 @@ void Server::OnMessage(AgentStream& stream, const v1::AgentMessage& message) {
       return;
     case v1::AgentMessage::kEdgeCheckResult:
       return requests_.Answer(*node, message.edge_check_result());
-    case v1::AgentMessage::kCertificateRequest:
     case v1::AgentMessage::MESSAGE_NOT_SET:
       return;  // of a newer protocol
   }
