@@ -72,11 +72,11 @@ void NoteFailure(Model& model, Service& service, Node& node, const Replica& repl
 void TellCrash(Model& model, const Replica& replica, ReplicaState before) {
   const bool ran = before == ReplicaState::kRunning || before == ReplicaState::kReady;
   if (ran && EndedBadly(replica) && !replica.detail.reason.empty()) {
-    model.TellReplica(replica, "ReplicaCrashed",
-                      absl::StrCat(Model::ContainerName(replica), " ended and is started again: ",
-                                   replica.detail.reason, replica.detail.message.empty() ? "" : ": ",
-                                   replica.detail.message),
-                      /*warning=*/true);
+    model.TellReplica(
+        replica, "ReplicaCrashed",
+        absl::StrCat(Model::ContainerName(replica), " ended and is started again: ", replica.detail.reason,
+                     replica.detail.message.empty() ? "" : ": ", replica.detail.message),
+        /*warning=*/true);
   }
 }
 
