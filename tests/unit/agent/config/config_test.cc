@@ -142,7 +142,7 @@ TEST(ConfigTest, BrokenYamlNamesItsPlace) {
 }
 
 TEST(ConfigTest, TheCommandLineWins) {
-  Overrides overrides{"127.0.0.1:1,127.0.0.1:2", "/tmp/s", "n", "127.0.0.9", "haproxy"};
+  Overrides overrides{"127.0.0.1:1,127.0.0.1:2", "/tmp/s", "n", "127.0.0.9", "haproxy", ""};
   absl::StatusOr<Config> config = ParseConfig("controllers: [10.0.0.1:7400]", "agent.yaml", overrides);
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_THAT(config->controllers, ElementsAre("127.0.0.1:1", "127.0.0.1:2"));
@@ -150,7 +150,7 @@ TEST(ConfigTest, TheCommandLineWins) {
   EXPECT_EQ(config->name, "n");
   EXPECT_EQ(config->advertise_address, "127.0.0.9");
   EXPECT_TRUE(config->haproxy);
-  EXPECT_THAT(FaultsOf("", Overrides{"x", "", "", "", "envoy"}),
+  EXPECT_THAT(FaultsOf("", Overrides{"x", "", "", "", "envoy", ""}),
               ElementsAre(HasSubstr("--controller: \"x\" is not valid"), HasSubstr("--edge: \"envoy\"")));
 }
 

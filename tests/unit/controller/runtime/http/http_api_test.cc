@@ -300,8 +300,9 @@ TEST_F(HttpApiTest, NodesAreDrainedByNameOrId) {
   test_.loop->answer = [](const Event&) {
     Reply reply;
     reply.message = "host-n1 is draining: 1 replica moves";
-    reply.moves = {{.replica = ReplicaId(0xa1), .to = NodeId("n2")},
-                   {.replica = ReplicaId(0xa3), .why = "keeps its data there (pg)", .stays = true}};
+    reply.moves = {
+        {.replica = ReplicaId(0xa1), .to = NodeId("n2"), .why = ""},
+        {.replica = ReplicaId(0xa3), .to = NodeId(), .why = "keeps its data there (pg)", .stays = true}};
     return reply;
   };
   const json body =
@@ -369,7 +370,12 @@ TEST_F(HttpApiTest, R3_6_WhatFailedAndIsGoneIsShownWhenAskedFor) {
                            .reason = "OutOfMemory",
                            .message = "last lines",
                            .exit_code = 137},
-                          {.replica = ReplicaId(0xa1), .name = "shop-web-1", .reason = "ExitedWithError"}};
+                          {.replica = ReplicaId(0xa1),
+                           .name = "shop-web-1",
+                           .node = NodeId("n1"),
+                           .at = view.wall,
+                           .reason = "ExitedWithError",
+                           .message = ""}};
   view.services[web->key] = web;
   test_.loop->Publish(std::move(view));
   EXPECT_EQ(Get("/v1/replicas?stack=shop&service=web")["replicas"].size(), 2U);
