@@ -83,7 +83,9 @@ std::optional<absl::Time> Renewal::DueAt() {
 }
 
 void Renewal::Ask() {
-  key_ = pki::MakeKey();
+  if (key_.empty()) {
+    key_ = pki::MakeKey();  // the same until it is answered: the answer may be to an earlier request
+  }
   absl::StatusOr<std::string> request = pki::MakeRequest(key_, options_.node.value());
   if (!request.ok()) {
     return;
@@ -97,11 +99,15 @@ absl::Status Renewal::Use(const v1::Certificate& certificate) {
   if (!certificate.error().empty()) {
     return absl::PermissionDeniedError(certificate.error());
   }
+  if (key_.empty()) {
+    return absl::OkStatus();  // a second answer
+  }
   RETURN_IF_ERROR(pki::CheckPair({.certificate = certificate.certificate(), .key = key_}));
   if (pki::KeyHash(certificate.ca()).ok()) {
     RETURN_IF_ERROR(WriteDurably(options_.files.ca, certificate.ca(), 0644));
   }
   RETURN_IF_ERROR(WriteDurably(options_.files.cert, key_ + certificate.certificate(), 0600));
+  key_.clear();
   spdlog::info("the certificate is renewed; connecting anew");
   options_.renewed();
   return absl::OkStatus();

@@ -198,7 +198,7 @@ TEST_F(JoinTest, AUsedUpAnEndedAndAForeignTokenGetNothingAndAreInTheAudit) {
 }
 
 TEST_F(JoinTest, CertificatesAreRenewedWhileAllGoesOn) {
-  Start("certificates: {life: 6s}\n");
+  Start("certificates: {life: 15s}\n");
   const auto agent = Agent("host1", NodeToken(1));
   ASSERT_TRUE(Until([&] { return IsUp("host1"); })) << LogOf("host1");
   const std::string identity = folder_.Path("host1/tls/identity.pem");
@@ -207,8 +207,8 @@ TEST_F(JoinTest, CertificatesAreRenewedWhileAllGoesOn) {
   const std::string first_server = pki::FactsOf(FileText(server))->serial;
   EXPECT_TRUE(Until([&] { return pki::FactsOf(FileText(identity))->serial != first; })) << LogOf("host1");
   EXPECT_TRUE(Until([&] { return pki::FactsOf(FileText(server))->serial != first_server; }));
-  // Twice the life of the first ones.
-  std::this_thread::sleep_for(std::chrono::seconds(12));
+  // Longer than the life of the first ones.
+  std::this_thread::sleep_for(std::chrono::seconds(15));
   EXPECT_TRUE(Until([&] { return IsUp("host1"); })) << LogOf("host1") << controller_->Output();
   EXPECT_THAT(Audit(), HasSubstr("renew"));
 }
