@@ -394,7 +394,8 @@ TEST_F(HttpApiTest, WhatWasSaidOfANodeIsShown) {
   node->record.availability = NodeAvailability::kMaintenance;
   node->record.available_at = absl::FromUnixSeconds(1700000000);
   node->record.availability_note = "eve: disks";
-  node->moves = {{.replica = ReplicaId(0xa1), .why = "waits until another one is ready elsewhere"}};
+  node->moves = {
+      {.replica = ReplicaId(0xa1), .to = NodeId(), .why = "waits until another one is ready elsewhere"}};
   view.nodes[NodeId("n1")] = node;
   view.whole.frozen = true;
   view.whole.frozen_note = "eve";
