@@ -20,6 +20,7 @@ agent::Assignment ToAgent(const controller::Assignment& from, const Registry& re
     run.number = r.number;
     run.quiet = r.quiet;
     run.image_id = r.image_id;
+    run.hands_off = r.hands_off;
     for (const controller::PublishedPort& p : r.published) {
       run.published.push_back({p.container_port, p.host_port});
     }
