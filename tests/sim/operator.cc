@@ -1,5 +1,7 @@
 #include "tests/sim/operator.h"
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "tests/sim/world.h"
 
@@ -24,8 +26,9 @@ struct Operator::Operation {
 };
 
 const Operator::Operation Operator::kOperations[] = {
-    {4, &Operator::Deploy}, {3, &Operator::ScaleApi}, {2, &Operator::Hold},
-    {2, &Operator::Pause},  {2, &Operator::Resume},   {1, &Operator::Down},
+    {4, &Operator::Deploy},      {3, &Operator::ScaleApi}, {2, &Operator::Hold},   {2, &Operator::Pause},
+    {2, &Operator::Resume},      {1, &Operator::Down},     {2, &Operator::Cordon}, {2, &Operator::Drain},
+    {2, &Operator::Maintenance}, {1, &Operator::Freeze},
 };
 
 Operator::Operator(World* world) : world_(world), prng_(Prng(world->options.seed).Split("operator")) {}
@@ -89,6 +92,72 @@ void Operator::Down() {
   world_->trace.Add("operator", absl::StrCat("down", *down_ ? " -v" : ""));
 }
 
+// Comes to an end after a while, as all that people do to nodes here.
+void Operator::ChangeAnyNode(controller::ChangeNode::Kind kind) {
+  using Kind = controller::ChangeNode::Kind;
+  const Host& host = *world_->hosts[prng_.Below(world_->hosts.size())];
+  controller::ChangeNode change;
+  change.node = host.node();
+  change.kind = kind;
+  const Duration length = absl::Minutes(1) + absl::Minutes(5) * prng_.Uniform();
+  if (kind != Kind::kCordon && prng_.Chance(0.5)) {
+    change.deadline = length * prng_.Uniform();
+  }
+  if (kind == Kind::kMaintenance) {
+    change.duration = length;
+  } else {
+    world_->queue.After(length, [this, node = change.node] {
+      controller::ChangeNode back;
+      back.node = node;
+      back.kind = Kind::kUncordon;
+      world_->controller->Ask(std::move(back));
+    });
+  }
+  world_->trace.Add("operator", absl::StrCat(kind == Kind::kCordon  ? "cordons "
+                                             : kind == Kind::kDrain ? "drains "
+                                                                    : "maintains ",
+                                             host.name()));
+  world_->controller->Ask(std::move(change));
+}
+
+void Operator::Cordon() { ChangeAnyNode(controller::ChangeNode::Kind::kCordon); }
+
+void Operator::Drain() { ChangeAnyNode(controller::ChangeNode::Kind::kDrain); }
+
+void Operator::Maintenance() { ChangeAnyNode(controller::ChangeNode::Kind::kMaintenance); }
+
+void Operator::Freeze() {
+  controller::FreezeCluster freeze;
+  freeze.duration = absl::Minutes(3) * prng_.Uniform();
+  world_->trace.Add("operator", "freezes the cluster");
+  world_->controller->Ask(std::move(freeze));
+}
+
+// Every hold, pause, word on a node and freeze.
+void Operator::TakeBack() {
+  const Store& store = world_->controller->store();
+  for (const auto& [key, record] : store.services) {
+    if (record.held || record.paused) {
+      controller::ResumeService resume;
+      resume.service = key;
+      world_->controller->Ask(std::move(resume));
+    }
+  }
+  for (const auto& [id, record] : store.nodes) {
+    if (record.availability != controller::NodeAvailability::kActive) {
+      controller::ChangeNode back;
+      back.node = id;
+      back.kind = controller::ChangeNode::Kind::kUncordon;
+      world_->controller->Ask(std::move(back));
+    }
+  }
+  if (store.whole.frozen) {
+    controller::FreezeCluster resume;
+    resume.freeze = false;
+    world_->controller->Ask(std::move(resume));
+  }
+}
+
 void Operator::Apply() {
   controller::ApplyStack apply;
   apply.spec = MakeStack(versions_, api_replicas_, world_->registry);
@@ -132,14 +201,8 @@ void Operator::Second() {
       Apply();
     }
   }
-  if (settling_ && known) {
-    for (const auto& [key, service] : controller.view()->services) {
-      if (service->record.held || service->record.paused) {
-        controller::ResumeService resume;
-        resume.service = key;
-        world_->controller->Ask(std::move(resume));
-      }
-    }
+  if (settling_) {
+    TakeBack();
   }
 }
 
@@ -149,12 +212,13 @@ bool Operator::satisfied() const {
   if (!applied_ || down_ || up_at_) {
     return false;
   }
-  for (const auto& [key, record] : world_->controller->store().services) {
-    if (record.held || record.paused) {
-      return false;
-    }
-  }
-  return true;
+  const Store& store = world_->controller->store();
+  const bool free = std::none_of(store.services.begin(), store.services.end(),
+                                 [](const auto& entry) { return entry.second.held || entry.second.paused; });
+  const bool active = std::all_of(store.nodes.begin(), store.nodes.end(), [](const auto& entry) {
+    return entry.second.availability == controller::NodeAvailability::kActive;
+  });
+  return free && active && !store.whole.frozen;
 }
 
 void Operator::OnReply(const controller::Reply& reply) {

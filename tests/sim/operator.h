@@ -1,5 +1,6 @@
-// The people: deploy, scale, hold, pause, take a stack down and up again. What they asked last is what
-// everything must come to (invariant 9). An operation is one row of the table in operator.cc.
+// The people: deploy, scale, hold, pause, take a stack down and up again, empty nodes, freeze. What they
+// asked last is what everything must come to (invariant 9). An operation is one row of the table in
+// operator.cc.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +44,13 @@ class Operator {
   void Pause();
   void Resume();
   void Down();
+  void Cordon();
+  void Drain();
+  void Maintenance();
+  void Freeze();
   void Apply();
+  void ChangeAnyNode(controller::ChangeNode::Kind kind);
+  void TakeBack();
 
   World* world_;
   Prng prng_;

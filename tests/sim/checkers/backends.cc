@@ -1,7 +1,6 @@
 #include "tests/sim/checkers/backends.h"
 
 #include <algorithm>
-#include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
@@ -31,12 +30,27 @@ bool Runs(const Host& host, ReplicaId id) {
          box->second.container.status == agent::Container::Status::kRunning;
 }
 
+// Of those that were ready once, several are not any more, or all, as last reported.
+bool FellTogether(const std::set<ReplicaId>& were_ready, const std::map<ReplicaId, ReplicaState>& reported) {
+  int64_t ready = 0;
+  int64_t fell = 0;
+  for (const ReplicaId id : were_ready) {
+    const auto it = reported.find(id);
+    ready += it != reported.end() && it->second == ReplicaState::kReady ? 1 : 0;
+    fell += it != reported.end() && it->second == ReplicaState::kRunning ? 1 : 0;
+  }
+  return fell > 1 || fell > ready;
+}
+
 }  // namespace
 
 void Backends::OnReport(const World& world, const controller::NodeReport& report) {
   for (const controller::ReplicaSample& sample : report.replicas) {
     if (const auto* record = FindByHandle(world.controller->store(), report.node, sample.handle)) {
       reported_[record->id] = sample.state;
+      if (sample.state == ReplicaState::kReady) {
+        routed_[{NodeId(), record->service}].insert(record->id);
+      }
     }
   }
 }
@@ -48,24 +62,21 @@ void Backends::OnTaken(const Host& host, const controller::Order& order) {
   }
   for (const controller::BackendSet& set : sets->sets) {
     const std::set<ReplicaId>& before = routed_[{host.node(), set.service}];
-    // As last decided, whether an edge got it or not: what is in may stay though it is unhealthy (R2.6).
-    std::set<ReplicaId>& last = routed_[{NodeId(), set.service}];
-    std::set<ReplicaId> decided;
+    // With a shared cause what was ready stays in, also where an edge hears of it late (R2.6).
+    const std::set<ReplicaId>& were_ready = routed_[{NodeId(), set.service}];
+    const bool shared_cause = FellTogether(were_ready, reported_);
     for (const controller::Backend& backend : set.backends) {
       const auto it = reported_.find(backend.replica);
       const bool ready = it != reported_.end() && it->second == ReplicaState::kReady;
-      const bool stays = before.contains(backend.replica) || last.contains(backend.replica);
+      const bool stays =
+          before.contains(backend.replica) || (shared_cause && were_ready.contains(backend.replica));
       if (!backend.drain && !stays && !ready) {
         sink_->Break(kBackendSets,
                      absl::StrCat(ToString(backend.replica), " enters the set of ", ToString(set.service),
                                   " on ", host.name(), " but was last reported ",
                                   it == reported_.end() ? "never" : ToString(it->second)));
       }
-      if (!backend.drain) {
-        decided.insert(backend.replica);
-      }
     }
-    last = std::move(decided);
   }
 }
 

@@ -27,7 +27,10 @@ void Bounds::OnView(const controller::View& view) {
       const bool here = node != view.nodes.end() && node->second->status != controller::NodeStatus::kLost;
       active += here && IsActive(replica.state) ? 1 : 0;
     }
-    // A count that was lowered is reached by draining, at once.
+    // A count that was lowered is reached by draining, at once, but not in a frozen cluster (R10.1).
+    if (view.whole.frozen && !autoscale) {
+      continue;
+    }
     const int64_t most = (autoscale ? autoscale->max : desired) + kSurge;
     if (active > most) {
       sink_->Break(

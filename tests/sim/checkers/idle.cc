@@ -29,6 +29,9 @@ void Idle::OnReport(const World& world, const Host& host, const controller::Node
     at = sent;
     rows.clear();
     for (const controller::EdgeSetStatus& set : report.edge->sets) {
+      if (set.applied_epoch != world.controller->store().epoch) {
+        continue;  // its handle may mean another service
+      }
       for (const controller::EdgeServer& server : set.servers) {
         rows[server.replica] += server.in_flight;
       }
@@ -48,7 +51,7 @@ std::optional<int64_t> Idle::BusyOf(const World& world, const controller::Replic
       continue;
     }
     const auto edge = in_flight_.find(host->node());
-    if (edge == in_flight_.end() || edge->second.first < since) {
+    if (edge == in_flight_.end() || edge->second.first < since || !host->connected()) {
       return std::nullopt;
     }
     const auto row = edge->second.second.find(record.id);
@@ -78,6 +81,10 @@ void Idle::OnTaken(const World& world, const controller::Ready& ready) {
         (record->state == ReplicaState::kDraining || record->state == ReplicaState::kStopping);
     const auto before = leaves ? store.replicas.find(record->id) : store.replicas.end();
     if (before == store.replicas.end() || before->second.state != ReplicaState::kAssigned) {
+      continue;
+    }
+    // What must leave its node goes before what may stay.
+    if (store.nodes.at(record->node).availability != controller::NodeAvailability::kActive) {
       continue;
     }
     const auto word = said_.find(record->id);

@@ -67,6 +67,9 @@ void Knowledge::OnScaleDown(const World& world, const controller::ServiceView& s
       }
       continue;
     }
+    if (signal.kind != controller::SignalSpec::Kind::kCpu) {
+      continue;
+    }
     int64_t counted = 0;
     int64_t missing = 0;
     for (const controller::ReplicaView& replica : service.replicas) {

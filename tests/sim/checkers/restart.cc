@@ -85,7 +85,8 @@ void Restart::Compare(const World& world, const controller::View& view, const ch
     }
   }
   for (const auto& [id, record] : store.replicas) {
-    if (!shown.contains(id)) {
+    // What waits for room was never sent to anybody, and may be taken back at once.
+    if (!shown.contains(id) && record.state != ReplicaState::kPending) {
       sink_->Break(kRestartIsInvisible,
                    absl::StrCat(who, " does not show ", ToString(id), " of ", ToString(record.service)));
     }

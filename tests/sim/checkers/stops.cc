@@ -28,10 +28,10 @@ void Stops::OnAction(const World& world, const Host& host, const agent::Action& 
   const auto listed =
       std::find_if(remove.begin(), remove.end(), [&](const auto& r) { return r.id == action.replica; });
   const auto box = host.engine().boxes().find(action.replica);
-  const auto spec = box != host.engine().boxes().end() ? world.registry.find(box->second.container.spec_hash)
-                                                       : world.registry.end();
+  const bool there = box != host.engine().boxes().end();
+  const auto spec = world.registry.find(there ? box->second.container.spec_hash : action.spec_hash);
   const bool known = spec != world.registry.end();
-  const bool runs = known && box->second.container.status == agent::Container::Status::kRunning;
+  const bool runs = known && there && box->second.container.status == agent::Container::Status::kRunning;
   const std::string what = absl::StrCat(host.name(), " stops ", ToString(action.replica));
   if (listed == remove.end() && !(action.kind == Kind::kStop && known && spec->second.singleton)) {
     sink_->Break("R1.3 (absence never stops)",

@@ -18,6 +18,12 @@ void Words::OnCommit(const World& world, const std::vector<controller::StoreChan
     return;
   }
   const Store& store = world.controller->store();
+  controller::ClusterRecord now = store.whole;
+  for (const controller::StoreChange& change : changes) {
+    if (const auto* whole = std::get_if<controller::ClusterRecord>(&change)) {
+      now = *whole;
+    }
+  }
   for (const controller::StoreChange& change : changes) {
     const auto* after = std::get_if<controller::ServiceRecord>(&change);
     if (after == nullptr) {
@@ -31,11 +37,14 @@ void Words::OnCommit(const World& world, const std::vector<controller::StoreChan
     const bool held = before->second.held && after->held;
     const bool paused = before->second.paused && after->paused && !after->pause_down_only;
     const bool down_only = before->second.paused && after->paused && after->pause_down_only;
+    const bool frozen = store.whole.frozen && now.frozen && before->second.desired > 0;
     const int64_t was = before->second.desired;
-    if (((held || paused) && after->desired != was) || (down_only && after->desired < was)) {
+    if (((held || paused || frozen) && after->desired != was) || (down_only && after->desired < was)) {
       sink_->Break("R10.1 (an operator's word holds)",
                    absl::StrCat(ToString(after->key), " goes from ", was, " to ", after->desired,
-                                held ? ", though it is held" : ", though it is paused"));
+                                held     ? ", though it is held"
+                                : frozen ? ", though the cluster is frozen"
+                                         : ", though it is paused"));
     }
   }
 }

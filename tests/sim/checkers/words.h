@@ -1,5 +1,6 @@
 // What an operator said holds (R10.1): a service that is held keeps its count, one that is paused is not
-// scaled, one whose scale-down is paused gets no smaller, until that is over or another word comes.
+// scaled, one whose scale-down is paused gets no smaller, and nothing is scaled in a frozen cluster, until
+// that is over or another word comes.
 #pragma once
 
 #include <vector>
