@@ -253,8 +253,12 @@ def one(name, args):
         lab.load_examples()
         of = kind(lab, c, name.endswith("-bare"))
         of.start()
-        result = {**idle(of, args.idle), **crash(of, args.runs)}
-        return {**result, **scale(of, [int(target) for target in args.to.split(",")], args.runs)}
+        result = {}
+        for part in (lambda: idle(of, args.idle), lambda: crash(of, args.runs),
+                     lambda: scale(of, [int(target) for target in args.to.split(",")], args.runs)):
+            result.update(part())
+            print(f"{name}: {result}", file=sys.stderr, flush=True)
+        return result
 
 
 def verdict(metric, ours, theirs):

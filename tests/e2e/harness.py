@@ -556,7 +556,7 @@ class Lab:
         return self
 
     def __exit__(self, *_):
-        self.run("down", check=False)
+        self.run("down", check=False, timeout=600)  # a busy machine; what was measured must not be lost by it
         self.turn.close()
 
     def run(self, *args, **kwargs):
