@@ -33,11 +33,11 @@ struct StackRecord {
 // How a replica ended that did not end well; readable when its container is gone (R3.6).
 struct FailureRecord {
   ReplicaId replica;
-  std::string name;  // of the container
-  NodeId node;
-  absl::Time at;
-  std::string reason;   // CamelCase: ExitedWithError, OutOfMemory, Unhealthy …
-  std::string message;  // with its last log lines
+  std::string name = {};  // of the container
+  NodeId node = NodeId();
+  absl::Time at = {};
+  std::string reason = {};   // CamelCase: ExitedWithError, OutOfMemory, Unhealthy …
+  std::string message = {};  // with its last log lines
   std::optional<int32_t> exit_code = {};
 
   friend bool operator==(const FailureRecord&, const FailureRecord&) = default;

@@ -177,9 +177,9 @@ struct StackView {
 // What a node's drain means for one of its replicas.
 struct NodeMove {
   ReplicaId replica;
-  NodeId to;           // where another one would start now; empty: see why
-  std::string why;     // it stays, or nothing takes it; empty: it moves
-  bool stays = false;  // keeps data there, or is a task that runs to its end
+  NodeId to = NodeId();  // where another one would start now; empty: see why
+  std::string why = {};  // it stays, or nothing takes it; empty: it moves
+  bool stays = false;    // keeps data there, or is a task that runs to its end
 
   friend bool operator==(const NodeMove&, const NodeMove&) = default;
 };
