@@ -47,7 +47,7 @@ TEST_F(AccessVerbsTest, ATokenForNodesIsShownAsTheCommandThatUsesIt) {
   EXPECT_EQ(outcome.code, kOk) << outcome.err;
   const std::string host = fake_.address().substr(std::string("http://").size());
   EXPECT_THAT(outcome.out,
-              AllOf(HasSubstr("drover-agent --join drv1.x.y.z@" + host), HasSubstr("3 hosts, ends in 1h")));
+              AllOf(HasSubstr("drover-agent --join drv1.x.y.z@" + host), HasSubstr("3 hosts, ends in 61m")));
   EXPECT_EQ(Asked().role(), "node");
   EXPECT_EQ(Asked().uses(), 3U);
   EXPECT_EQ(Asked().ttl().seconds(), 3600);

@@ -153,9 +153,9 @@ TEST(ConvertSpecTest, PlacementIsTakenOverAndReplacesNoReplica) {
   EXPECT_THAT(web.spread_over, ElementsAre("node.labels.zone"));
   EXPECT_EQ(web.max_per_node, 2U);
   EXPECT_EQ(web.spec_hash, Web("").spec_hash);
-  EXPECT_TRUE(Web("global: true").global);
-  EXPECT_FALSE(Web("global: true local_data: 'pos'").pinned()) << "each node has its own";
-  EXPECT_TRUE(Web("global: true local_data: 'pos'").stop_first);
+  EXPECT_TRUE(Web("global: true replicas: 0").global);
+  EXPECT_FALSE(Web("global: true replicas: 0 local_data: 'pos'").pinned()) << "each node has its own";
+  EXPECT_TRUE(Web("global: true replicas: 0 local_data: 'pos'").stop_first);
 }
 
 TEST(ConvertSpecTest, HashIsTheSameWhateverTheOrderOfMapsAndServices) {
