@@ -138,9 +138,9 @@ TEST_F(NodeCertificatesTest, ACertificateIsRenewedOverTheStream) {
   ASSERT_TRUE(answer.has_value() && answer->has_certificate());
   ASSERT_EQ(answer->certificate().error(), "");
   EXPECT_EQ(LastAudit().action, "renew");
-  StreamClient next(
-      server_->port(),
-      {.ca = answer->certificate().ca(), .certificate = answer->certificate().certificate(), .key = key});
+  StreamClient next(server_->port(), StreamClient::Tls{.ca = answer->certificate().ca(),
+                                                       .certificate = answer->certificate().certificate(),
+                                                       .key = key});
   Welcomed(next, kNode);
   request.mutable_certificate_request()->set_csr(*pki::MakeRequest(key, kOther));
   next.Send(request);
@@ -154,7 +154,8 @@ TEST_F(NodeCertificatesTest, AControllersCertificateIsNotAClientsNorANodesAServe
   const std::string own{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   StreamClient agent(
       server_->port(),
-      {.ca = access_->membership()->authority().certificate(), .certificate = own, .key = own});
+      StreamClient::Tls{
+          .ca = access_->membership()->authority().certificate(), .certificate = own, .key = own});
   agent.Send(HelloOf(kNode));
   EXPECT_FALSE(agent.Next().has_value());
 }
@@ -172,7 +173,8 @@ TEST_F(NodeCertificatesTest, AnotherClustersNodeGetsNothing) {
   for (const auto& [shown, secret] : {std::pair{certificate, key}, {std::string(), std::string()}}) {
     StreamClient agent(
         server_->port(),
-        {.ca = access_->membership()->authority().certificate(), .certificate = shown, .key = secret});
+        StreamClient::Tls{
+            .ca = access_->membership()->authority().certificate(), .certificate = shown, .key = secret});
     agent.Send(HelloOf(kNode));
     EXPECT_FALSE(agent.Next().has_value());
   }
