@@ -130,7 +130,7 @@ class EdgesTest(E2eTest):
             c.start_agent(edge={"haproxy": {"socket": f"{folder}/admin.sock"}})
             service = c.web_at_zero()
             service["ports"] = ["8000"]
-            service["deploy"]["x-edge"] = [{"attach": "farm", "target": 8000}]
+            service["deploy"]["x-edge"] = [{"attach": "farm", "target": 8000, "app_protocol": "http"}]
             c.up({"web": service}, wait_for=False)
             failed = wait("the agent knows it", lambda: "has no backend farm" in (d := c.drover("edge", "check", "web", check=False)).stdout and d)
             self.assertEqual(1, failed.returncode, failed)

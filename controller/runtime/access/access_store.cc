@@ -8,7 +8,7 @@
 namespace drover::controller {
 namespace {
 
-constexpr char kSchema[] =
+constexpr char kAccessSchema[] =
     "CREATE TABLE IF NOT EXISTS tokens (id TEXT PRIMARY KEY, hash TEXT NOT NULL, name TEXT NOT NULL,"
     " role TEXT NOT NULL, stack TEXT NOT NULL, uses_left INTEGER NOT NULL, created_at INTEGER NOT NULL,"
     " expires_at INTEGER, used_at INTEGER, created_by TEXT NOT NULL) WITHOUT ROWID;"
@@ -97,7 +97,7 @@ AccessStore::AccessStore(std::string file, std::unique_ptr<SQLite::Database> dat
 AccessStore::~AccessStore() = default;
 
 absl::StatusOr<std::unique_ptr<AccessStore>> AccessStore::Open(const std::string& file) {
-  ASSIGN_OR_RETURN(std::unique_ptr<SQLite::Database> database, OpenSqlite(file, kSchema));
+  ASSIGN_OR_RETURN(std::unique_ptr<SQLite::Database> database, OpenSqlite(file, kAccessSchema));
   return std::unique_ptr<AccessStore>(new AccessStore(file, std::move(database)));
 }
 

@@ -12,7 +12,7 @@
 namespace drover::controller {
 namespace {
 
-constexpr char kSchema[] =
+constexpr char kAuditSchema[] =
     "CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL,"
     " denied INTEGER NOT NULL, who TEXT NOT NULL, source TEXT NOT NULL, action TEXT NOT NULL,"
     " subject TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, message TEXT NOT NULL,"
@@ -40,7 +40,7 @@ AuditLog::AuditLog(std::string file, Options options, std::unique_ptr<SQLite::Da
 AuditLog::~AuditLog() = default;
 
 absl::StatusOr<std::unique_ptr<AuditLog>> AuditLog::Open(const std::string& file, Options options) {
-  ASSIGN_OR_RETURN(std::unique_ptr<SQLite::Database> database, OpenSqlite(file, kSchema));
+  ASSIGN_OR_RETURN(std::unique_ptr<SQLite::Database> database, OpenSqlite(file, kAuditSchema));
   return std::unique_ptr<AuditLog>(new AuditLog(file, options, std::move(database)));
 }
 
