@@ -94,28 +94,28 @@ void Operator::Down() {
 
 // Comes to an end after a while, as all that people do to nodes here.
 void Operator::ChangeAnyNode(controller::ChangeNode::Kind kind) {
-  using Kind = controller::ChangeNode::Kind;
+  using NodeChange = controller::ChangeNode::Kind;
   const Host& host = *world_->hosts[prng_.Below(world_->hosts.size())];
   controller::ChangeNode change;
   change.node = host.node();
   change.kind = kind;
   const Duration length = absl::Minutes(1) + absl::Minutes(5) * prng_.Uniform();
-  if (kind != Kind::kCordon && prng_.Chance(0.5)) {
+  if (kind != NodeChange::kCordon && prng_.Chance(0.5)) {
     change.deadline = length * prng_.Uniform();
   }
-  if (kind == Kind::kMaintenance) {
+  if (kind == NodeChange::kMaintenance) {
     change.duration = length;
   } else {
     world_->queue.After(length, [this, node = change.node] {
       controller::ChangeNode back;
       back.node = node;
-      back.kind = Kind::kUncordon;
+      back.kind = NodeChange::kUncordon;
       world_->controller->Ask(std::move(back));
     });
   }
-  world_->trace.Add("operator", absl::StrCat(kind == Kind::kCordon  ? "cordons "
-                                             : kind == Kind::kDrain ? "drains "
-                                                                    : "maintains ",
+  world_->trace.Add("operator", absl::StrCat(kind == NodeChange::kCordon  ? "cordons "
+                                             : kind == NodeChange::kDrain ? "drains "
+                                                                          : "maintains ",
                                              host.name()));
   world_->controller->Ask(std::move(change));
 }
