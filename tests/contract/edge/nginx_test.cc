@@ -239,12 +239,12 @@ TEST_F(AttachedNginxTest, TimesOfRequestsComeByTheLogLineOfTheSnippet) {
   WriteConfig("include " + dir_ + "/drover/*.conf;", true,
               snippet.substr(line, snippet.find(';', line) + 1 - line));
   kill(*Master(), SIGHUP);
+  a.Delay(std::chrono::milliseconds(60), std::chrono::milliseconds(60));
   // Workers of before go on accepting for a moment.
-  for (int i = 0, taken = 0; i < 500 && taken < 50; ++i) {
+  for (int i = 0, taken = 0; i < 500 && taken < 20; ++i) {
     taken = Fetch(port_) == 200 ? taken + 1 : 0;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
   }
-  a.Delay(std::chrono::milliseconds(60), std::chrono::milliseconds(60));
   for (int i = 0; i < 20; ++i) {
     EXPECT_EQ(Fetch(port_), 200);
   }

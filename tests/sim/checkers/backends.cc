@@ -31,10 +31,15 @@ bool Runs(const Host& host, ReplicaId id) {
 }
 
 // Of those that were ready once, several are not any more, or all, as last reported.
-bool FellTogether(const std::set<ReplicaId>& were_ready, const std::map<ReplicaId, ReplicaState>& reported) {
+bool FellTogether(const Store& store, const std::set<ReplicaId>& were_ready,
+                  const std::map<ReplicaId, ReplicaState>& reported) {
   int64_t ready = 0;
   int64_t fell = 0;
   for (const ReplicaId id : were_ready) {
+    const auto record = store.replicas.find(id);
+    if (record == store.replicas.end() || record->second.state != ReplicaState::kAssigned) {
+      continue;  // what is gone, lost or leaving is neither
+    }
     const auto it = reported.find(id);
     ready += it != reported.end() && it->second == ReplicaState::kReady ? 1 : 0;
     fell += it != reported.end() && it->second == ReplicaState::kRunning ? 1 : 0;
@@ -55,7 +60,7 @@ void Backends::OnReport(const World& world, const controller::NodeReport& report
   }
 }
 
-void Backends::OnTaken(const Host& host, const controller::Order& order) {
+void Backends::OnTaken(const World& world, const Host& host, const controller::Order& order) {
   const auto* sets = std::get_if<controller::BackendSets>(&order.body);
   if (sets == nullptr) {
     return;
@@ -64,7 +69,7 @@ void Backends::OnTaken(const Host& host, const controller::Order& order) {
     const std::set<ReplicaId>& before = routed_[{host.node(), set.service}];
     // With a shared cause what was ready stays in, also where an edge hears of it late (R2.6).
     const std::set<ReplicaId>& were_ready = routed_[{NodeId(), set.service}];
-    const bool shared_cause = FellTogether(were_ready, reported_);
+    const bool shared_cause = FellTogether(world.controller->store(), were_ready, reported_);
     for (const controller::Backend& backend : set.backends) {
       const auto it = reported_.find(backend.replica);
       const bool ready = it != reported_.end() && it->second == ReplicaState::kReady;

@@ -20,7 +20,7 @@ class Backends {
 
   void OnReport(const World& world, const controller::NodeReport& report);
   // An order is decided; it leaves when its records are durable.
-  void OnTaken(const Host& host, const controller::Order& order);
+  void OnTaken(const World& world, const Host& host, const controller::Order& order);
   void OnOrder(const Host& host, const controller::Order& order);
 
   void OnControllerEnd() { reported_.clear(); }

@@ -29,7 +29,7 @@ void Checks::OnTaken(const World& world, const controller::Ready& ready) {
   idle.OnTaken(world, ready);
   for (const controller::Order& order : ready.orders) {
     if (const Host* host = world.FindHost(order.node)) {
-      backends.OnTaken(*host, order);
+      backends.OnTaken(world, *host, order);
     }
   }
 }
